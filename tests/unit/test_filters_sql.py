@@ -19,9 +19,9 @@ from filter_trees import WORDS, compares, trees
 from lookalike.errors import BusyError, SlowFilterError
 from lookalike.filters import And, Compare, Filter, Not, Or, matches, parse
 from lookalike.store import Batch, NewRecord, Relabel, Store, record_id
-from lookalike.store.batch import count_edit_of_all
 from lookalike.store.browse import facet_counts, records_after
 from lookalike.store.edit import change_labels, undo_change
+from lookalike.store.edits import count_edit_of_all
 from lookalike.store.erasures import remove_named
 from lookalike.store.named import named_by_ids
 from lookalike.store.place import put_elsewhere

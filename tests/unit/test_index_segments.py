@@ -19,7 +19,7 @@ import pytest
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.indexes import chain, spaces
 from lookalike.indexes.files import followed
-from lookalike.store import Batch, NewRecord, batch, record_id
+from lookalike.store import Batch, NewRecord, edits, record_id
 from lookalike.store.since import layout_of
 from lookalike.types import Vectors
 from lookalike.verbs.records import label, remove
@@ -171,7 +171,7 @@ def test_too_many_segments_become_one(grown: Grown) -> None:
 
 
 def test_what_the_store_has_forgotten_to_be_edited_is_found_by_comparing(grown: Grown, monkeypatch: Patch) -> None:
-    monkeypatch.setattr(batch, "_RECENT", 3)
+    monkeypatch.setattr(edits, "_RECENT", 3)
     with open_gallery(grown.folder) as reader, open_gallery(grown.folder) as writer:
         base = reader.index_base()
         add(writer, range(20), 10_000)

@@ -11,9 +11,10 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 
 from lookalike.ownership import change_ownership
 from lookalike.secret_key import new_secret, pseudonym
-from lookalike.store.batch import count_edit, delete_rows
+from lookalike.store.batch import delete_rows
 from lookalike.store.databases import database_of
 from lookalike.store.decisions import rename_decided_groups
+from lookalike.store.edits import count_edit
 from lookalike.store.facts import ENGINE, remove_fact, stored_fact
 from lookalike.store.identity import CHECK, KEYED, MIXED, SCHEME, identity_from, key_check
 from lookalike.store.jobs import drop_jobs

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,8 +15,8 @@ from lookalike.errors import NOT_READ
 from lookalike.filters import number
 from lookalike.store.checksums import row_checksum, thumbnail_checksum
 from lookalike.store.copying import are_whole, copy_rows
-from lookalike.store.database import POSTGRESQL, damaged
-from lookalike.store.facts import put_fact, stored_fact
+from lookalike.store.database import POSTGRESQL
+from lookalike.store.edits import count_edit
 from lookalike.store.fetched import FetchedFile, note_fetched
 from lookalike.store.label_log import set_by_table
 from lookalike.store.packed import row_of
@@ -26,9 +25,6 @@ from lookalike.store.schema import ATTRIBUTES, IDENTITIES, PATCHES, READ_FILES, 
 from lookalike.store.spaces import check_encoder, count_version
 from lookalike.store.verify import repairable, seal, verify_records
 from lookalike.types import Attribute, EncodedReport, FileIdentity, PatchMap, Refusal, Vectors
-
-EDITS: Final = "edited"  # the gallery's fact that counts changes to existing records
-_RECENT: Final = 5000  # keys of changed records that are kept
 
 _KEYS_OF_FILES: Final = where_chosen(RECORDS.c.sha256, RECORDS.c.key)
 
@@ -149,30 +145,6 @@ def _parts_that_came(connection: Connection, finished: Iterable[str]) -> list[st
     lacking = connection.scalars(select(REFUSED.c.source).where(REFUSED.c.reason.in_(NOT_READ))).all()
     items = set(finished) if lacking else set()
     return [source for source in lacking if source.rpartition("/")[0] in items]
-
-
-def count_edit(connection: Connection, keys: Iterable[int]) -> None:
-    """Count a change to existing records, and keep their keys."""
-    number, recent = edits_of(connection)
-    recent.append([int(key) for key in keys])
-    while recent and sum(map(len, recent)) > _RECENT:
-        recent.pop(0)
-    put_fact(connection, EDITS, json.dumps([number + 1, recent]))
-
-
-def count_edit_of_all(connection: Connection) -> None:
-    """Count a change after which nothing that is held of the records' vectors is valid."""
-    put_fact(connection, EDITS, json.dumps([edits_of(connection)[0] + 1, []]))
-
-
-def edits_of(connection: Connection) -> tuple[int, list[list[int]]]:
-    """How many edits there have been, and the keys of the records in the latest ones."""
-    stored = stored_fact(connection, EDITS)
-    try:
-        number, recent = json.loads(stored) if stored else (0, [])
-        return int(number), [list(map(int, keys)) for keys in recent]
-    except (TypeError, ValueError):
-        raise damaged() from None
 
 
 def _add_records(

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from sqlalchemy import Connection, update
 
-from lookalike.store.batch import count_edit, forget_day, put_attributes
+from lookalike.store.batch import forget_day, put_attributes
+from lookalike.store.edits import count_edit
 from lookalike.store.label_log import Names, by_hand, labels_of, set_by_hand, set_by_table
 from lookalike.store.rows import chosen_rows, keys_by_id, where_chosen
 from lookalike.store.schema import ATTRIBUTES, RECORDS, TABLE_LABELS

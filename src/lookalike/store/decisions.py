@@ -18,8 +18,9 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from lookalike.errors import NotFoundError
 from lookalike.filters import number
-from lookalike.store.batch import count_edit, delete_rows, forget_day, insert_rows
+from lookalike.store.batch import delete_rows, forget_day, insert_rows
 from lookalike.store.database import damaged, sound_row
+from lookalike.store.edits import count_edit
 from lookalike.store.facts import put_fact, stored_fact
 from lookalike.store.rows import keys_by_id, no_record
 from lookalike.store.schema import ATTRIBUTES, DECISIONS, RECORDS

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from sqlalchemy import Connection, Table, func, or_, select
 
-from lookalike.store.batch import edits_of
+from lookalike.store.edits import edits_of
 from lookalike.store.rows import RawRecord, damaged_record, raw_records
 from lookalike.store.schema import VECTORS, VECTORS_BESIDE
 from lookalike.store.spaces import read_spaces
@@ -52,7 +52,7 @@ class DescribedVectors:
 def state_of(store: Store) -> tuple[int, int]:
     """The vectors' version and the number of edits, at this moment."""
     with store.begin() as connection:
-        return read_spaces(connection)[BASE].version, edits_of(connection)[0]
+        return read_spaces(connection)[BASE].version, edits_of(connection).number
 
 
 def mark_of(store: Store, *, beside: bool = False) -> StoreMark:
@@ -64,7 +64,7 @@ def mark_of(store: Store, *, beside: bool = False) -> StoreMark:
 def mark_at(connection: Connection, table: Table = VECTORS) -> StoreMark:
     """The moment that a connection sees."""
     row = connection.execute(select(func.max(table.c.key), func.max(table.c.record), func.count(table.c.key))).one()
-    version, edits = read_spaces(connection)[BASE].version, edits_of(connection)[0]
+    version, edits = read_spaces(connection)[BASE].version, edits_of(connection).number
     return StoreMark(version, edits, row[0] or 0, row[1] or 0, row[2])
 
 
@@ -78,11 +78,9 @@ def changed_records(store: Store, since: StoreMark, *, beside: bool = False) -> 
 
 def changed_at(connection: Connection, since: StoreMark, table: Table = VECTORS) -> Keys | None:
     """As ``changed_records``, at the moment that a connection sees."""
-    number, recent = edits_of(connection)
-    ago = number - since.edits
-    if not 0 <= ago <= len(recent) or read_spaces(connection)[BASE].version < since.version:
+    edited = edits_of(connection).keys_since(since.edits)
+    if edited is None or read_spaces(connection)[BASE].version < since.version:
         return None
-    edited = {key for keys in recent[len(recent) - ago :] for key in keys}
     newer = or_(table.c.key > since.vector, table.c.record > since.record)
     added = select(table.c.record).where(newer).distinct().limit(_MOST_CHANGED + 1)
     found = edited.union(connection.scalars(added))

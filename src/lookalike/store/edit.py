@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, delete, func, select
 
-from lookalike.store.batch import count_edit, move_files
+from lookalike.store.batch import move_files
+from lookalike.store.edits import count_edit
 from lookalike.store.label_log import LoggedChange, hand_labels, labels_of, log_of, set_by_hand, take_back
 from lookalike.store.rows import chosen_rows, keys_by_id, no_record, where_chosen
 from lookalike.store.schema import ATTRIBUTES, READ_FILES, RECORDS, REFUSED, SPACES

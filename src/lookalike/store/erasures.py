@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import Connection, select, update
 
-from lookalike.store.batch import count_edit, delete_rows
+from lookalike.store.batch import delete_rows
 from lookalike.store.cohorts import forget_in_cohorts
 from lookalike.store.database import damaged
 from lookalike.store.decisions import forget_in_decisions
+from lookalike.store.edits import count_edit
 from lookalike.store.facts import put_fact, stored_fact
 from lookalike.store.fetched import forget_fetched
 from lookalike.store.jobs import ADDING, OPEN, JobState, close_job, without_names

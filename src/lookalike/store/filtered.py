@@ -19,8 +19,8 @@ from sqlalchemy.sql.elements import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
 
 from lookalike.filters import And, Compare, Filter, Not, fields
-from lookalike.store.batch import edits_of
 from lookalike.store.database import POSTGRESQL, damaged
+from lookalike.store.edits import edits_of
 from lookalike.store.lookup import Begin
 from lookalike.store.rows import CHUNK, driver_rows_in_parts
 from lookalike.store.schema import ATTRIBUTES, LABELS, RECORDS, VECTORS
@@ -120,16 +120,15 @@ class FilteredKeys:
 
 def _caught_up(connection: Connection, held: Columns | None) -> Columns:
     """The columns as they are now: those that are held, after what has changed, or none yet."""
-    edits, recent = edits_of(connection)
+    edits = edits_of(connection)
     base = read_spaces(connection).get(BASE)  # none before anything is encoded
-    state = edits, base.version if base is not None else 0
+    state = edits.number, base.version if base is not None else 0
     if held is not None and held.state == state:
         return held
-    since = edits - held.state[0] if held is not None else -1
-    if held is None or not 0 <= since <= len(recent):
+    edited = edits.keys_since(held.state[0]) if held is not None else None
+    if held is None or edited is None or len(edited) > CHUNK:
         return _read_anew(connection, state, () if held is None else held.of)
-    edited = {key for keys in recent[len(recent) - since :] for key in keys}
-    return _grown(connection, held, state, edited) if len(edited) <= CHUNK else _read_anew(connection, state, held.of)
+    return _grown(connection, held, state, edited)
 
 
 def _read_anew(connection: Connection, state: tuple[int, int], names: Iterable[str]) -> Columns:

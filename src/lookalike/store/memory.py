@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, func, or_, select
 
-from lookalike.store.batch import edits_of
+from lookalike.store.edits import Edits, edits_of
 from lookalike.store.lookup import Begin
 from lookalike.store.rows import whole_records
 from lookalike.store.schema import RECORDS, VECTORS
@@ -97,29 +97,27 @@ class Memory:
 
     def _refresh(self) -> None:
         with self._begin() as connection:
-            edits, recent = edits_of(connection)
-            if self._are_too_many(connection, edits, recent):
+            edits = edits_of(connection)
+            if self._are_too_many(connection, edits):
                 self._held = None
                 return
-            state = edits, read_spaces(connection)[BASE].version
-            since = edits - self._state[0]
-            if self._held is None or not 0 <= since <= len(recent):
+            state = edits.number, read_spaces(connection)[BASE].version
+            edited = edits.keys_since(self._state[0])
+            if self._held is None or edited is None:
                 self._held = _grown(_NOTHING, connection)
             elif state != self._state:
-                edited = {key for keys in recent[len(recent) - since :] for key in keys}
                 self._held = _grown(_without(self._held, edited) if edited else self._held, connection, edited)
             self._state = state
 
-    def _are_too_many(self, connection: Connection, edits: int, recent: list[list[int]]) -> bool:
+    def _are_too_many(self, connection: Connection, edits: Edits) -> bool:
         """Whether there are more records than are held. To count a million takes longer than a search: they are counted
         again only when as many were edited, and so may be gone, as there were beyond.
         """
-        since = edits - self._beyond_at
-        known = 0 <= since <= len(recent)
-        beyond = self._beyond - sum(map(len, recent[len(recent) - since :])) if known else 0
+        edited = edits.keys_since(self._beyond_at)
+        beyond = self._beyond - len(edited) if edited is not None else 0
         if beyond <= 0:
             beyond = (connection.scalar(select(func.count()).select_from(RECORDS)) or 0) - MOST_HELD
-        self._beyond, self._beyond_at = beyond, edits
+        self._beyond, self._beyond_at = beyond, edits.number
         return beyond > 0
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select
 
-from lookalike.store.batch import edits_of
+from lookalike.store.edits import edits_of
 from lookalike.store.lookup import Begin
 from lookalike.store.schema import ATTRIBUTES, RECORDS
 
@@ -34,7 +34,7 @@ class SameFields:
     def found(self) -> Mapping[str, tuple[str, ...]]:
         """The columns by DICOM keyword."""
         with self._begin() as connection:
-            now = edits_of(connection)[0], int(connection.scalar(select(func.max(RECORDS.c.key))) or 0)
+            now = edits_of(connection).number, int(connection.scalar(select(func.max(RECORDS.c.key))) or 0)
             held = self._held
             if held is None or held[0] != now:
                 held = now, same_fields(connection, connection.scalars(select(ATTRIBUTES.c.name).distinct()))

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import Connection, Row, Select, Table, delete, func, select, update
 
 from lookalike.errors import GalleryError
-from lookalike.store.batch import EncodedRecord, count_edit_of_all, delete_rows, insert_rows
+from lookalike.store.batch import EncodedRecord, delete_rows, insert_rows
 from lookalike.store.database import damaged
+from lookalike.store.edits import count_edit_of_all
 from lookalike.store.exchange import exchange_names
 from lookalike.store.facts import put_fact, remove_fact, stored_fact
 from lookalike.store.packed import sound

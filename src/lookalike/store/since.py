@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, func, or_, select
 
-from lookalike.store.batch import edits_of
+from lookalike.store.edits import edits_of
 from lookalike.store.rows import driver_rows
 from lookalike.store.schema import VECTORS
 from lookalike.store.spaces import read_spaces
@@ -138,18 +138,16 @@ def changes_since(store: Store, before: VectorLayout, most: int) -> Since | None
 def moment_of(connection: Connection) -> tuple[int, int, int]:
     """The version of the vectors, the number of edits, and the version since which the encoder answers."""
     base = read_spaces(connection)[BASE]
-    return base.version, edits_of(connection)[0], int(base.encoder.get("since", 0))
+    return base.version, edits_of(connection).number, int(base.encoder.get("since", 0))
 
 
 def _changed_records(connection: Connection, before: VectorLayout, most: int) -> NDArray[np.int64]:
     """The keys of records whose vectors may have changed since; not many more than ``most`` where that are too many."""
-    number, recent = edits_of(connection)
-    since = number - before.edits
-    if since > len(recent):
+    edited = edits_of(connection).keys_since(before.edits)
+    if edited is None:
         now = read_layout(connection)
         gone, new = before.difference(now)
         return np.union1d(before.records[np.isin(before.keys, gone)], now.records[np.isin(now.keys, new)])
-    edited = {key for keys in recent[len(recent) - since :] for key in keys}
     return np.array(sorted(edited | _added(connection, before, most)), np.int64)
 
 

@@ -13,11 +13,12 @@ from sqlalchemy import Connection, Table, func, insert, select
 
 from lookalike.errors import LookalikeError, ReadOnlyError
 from lookalike.filters import Filter
-from lookalike.store.batch import Batch, count_edit, edits_of, write_batch
+from lookalike.store.batch import Batch, write_batch
 from lookalike.store.beside import write_identities, write_reports, write_studies
 from lookalike.store.changes import Changes
 from lookalike.store.database import READ_ONLY, errors_named, interrupted_after, rows_named, to_write
 from lookalike.store.databases import Database, database_of
+from lookalike.store.edits import count_edit, edits_of
 from lookalike.store.facts import put_fact
 from lookalike.store.filtered import FilteredKeys
 from lookalike.store.identity import check_kind, identity_from, make_identity, read_gallery_facts
@@ -123,7 +124,7 @@ class Store:
     def edits(self) -> int:
         """The number of changes to existing records: labels, attributes, vectors, removal."""
         with self.begin() as connection:
-            return edits_of(connection)[0]
+            return edits_of(connection).number
 
     @contextmanager
     def begin(self, *, write: bool = False) -> Iterator[Connection]:
