@@ -12,6 +12,7 @@ _Asked = TypeVar("_Asked")
 _Answer = TypeVar("_Answer")
 BatchWork: TypeAlias = Callable[[Sequence[_Asked]], Sequence[_Answer | Exception]]
 _LOOK_EVERY: Final = 0.0005  # seconds
+_LONGEST_REST: Final = 1.0  # seconds
 
 
 @dataclass(eq=False)
@@ -26,11 +27,12 @@ class Together(Generic[_Asked, _Answer]):
     that have arrived meanwhile. A batch that fails is done again one by one: one caller's fault is no other's error.
 
     work: what is answered to each of a batch; an exception is raised to that caller. patience: how long a batch waits
-    for as many callers as the last one had, as a share of the time that the last one took.
+    for as many callers as the last one had, as a share of the time that the last one took. rest: how long those who
+    have waited for the last batch wait on, for more to join them, as such a share; a second at most.
     """
 
-    def __init__(self, work: BatchWork[_Asked, _Answer], patience: float = 0.0) -> None:
-        self._work, self._patience, self._lock = work, patience, threading.Lock()
+    def __init__(self, work: BatchWork[_Asked, _Answer], patience: float = 0.0, rest: float = 0.0) -> None:
+        self._work, self._patience, self._rest, self._lock = work, patience, rest, threading.Lock()
         self._waiting: list[_Turn[_Asked, _Answer]] = []
         self._busy = False
         self._last, self._took = 1, 0.0  # size of the last batch, and its seconds
@@ -42,6 +44,8 @@ class Together(Generic[_Asked, _Answer]):
             leads, self._busy = not self._busy, True
         if not leads:
             turn.woken.wait()
+            if not turn.answer:
+                time.sleep(min(self._rest * self._took, _LONGEST_REST))
         if not turn.answer:
             self._lead()
         (answer,) = turn.answer

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 
+from lookalike import together as together_module
 from lookalike.together import Together
 
 
@@ -60,6 +63,37 @@ def test_who_comes_meanwhile_is_answered_in_one_batch(work: Doubling, pool: Thre
     assert leader.result(60) == 200
     assert [each.result(60) for each in followers] == [2 * each for each in range(10, 30)]
     assert [sorted(batch) for batch in work.batches] == [[100], list(range(10, 30))]
+
+
+def test_who_has_waited_waits_on_for_more_to_join(
+    work: Doubling, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resting, joined, rests = threading.Event(), threading.Event(), list[float]()
+
+    def sleep(seconds: float) -> None:
+        rests.append(seconds)
+        resting.set()
+        assert joined.wait(60)
+
+    monkeypatch.setattr(together_module, "time", SimpleNamespace(sleep=sleep, monotonic=itertools.count().__next__))
+    together: Together[int, int] = Together(work, rest=0.25)
+    leader = pool.submit(together, 1)
+    assert work.begun.wait(60)
+    first = pool.submit(together, 10)
+    waits = threading.Event()
+    while not together._waiting:
+        waits.wait(0.001)
+    work.let.set()
+    assert resting.wait(60)
+    assert leader.result(60) == 2  # whoever comes alone neither rests nor waits for who does
+    others = [pool.submit(together, each) for each in (11, 12)]
+    while len(together._waiting) < 3:
+        waits.wait(0.001)
+    joined.set()
+    assert [each.result(60) for each in (first, *others)] == [20, 22, 24]
+    assert [sorted(batch) for batch in work.batches] == [[1], [10, 11, 12]]
+    assert rests
+    assert all(0 < each <= together_module._LONGEST_REST for each in rests)
 
 
 def test_a_batch_that_fails_is_done_one_by_one(work: Doubling, pool: ThreadPoolExecutor) -> None:

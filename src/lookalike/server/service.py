@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 
 _FILTER_SECONDS: Final = 2.0  # a caller waits for a filter no longer, nor does anybody else for that caller
 _PARTS: Final = 32  # of the gallery that are kept open
+_REST: Final = (
+    4.0  # times as long as an erasure takes, searches have the machine until the next one, if many are asked for
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,8 @@ class Service:
     removing: Together[Removal, Removed] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.removing = Together(partial(remove_each, self.gallery, forget=self.forget, tell=self.runner.tell_erasure))
+        work = partial(remove_each, self.gallery, forget=self.forget, tell=self.runner.tell_erasure)
+        self.removing = Together(work, rest=_REST)
 
     def seen_by(self, caller: Caller) -> Gallery:
         """The gallery as a caller sees it in the role that it acts in: whatever is answered is answered from it."""
