@@ -70,23 +70,33 @@ def test_dropped_files_are_added_and_refused_ones_explained(
     assert all(name in listed for name in others)  # the toast does not point to an empty list
 
 
-def test_an_import_folder_is_indexed_by_a_job(served_alone: str, page_without_errors: MakePage, tmp_path: Path) -> None:
+def test_an_import_folder_is_indexed_by_a_job(
+    served_alone: str, page_without_errors: MakePage, tmp_path: Path, shared_data: Path
+) -> None:
     (tmp_path / "more" / "notes.txt").write_text("no image")
+    (tmp_path / "more" / "May" / "inner").mkdir(parents=True)
+    shutil.copy(shared_data / "chest-xray-dicom5" / "files" / "cxr_051.dcm", tmp_path / "more" / "May" / "inner")
     (tmp_path / "more" / "labels.csv").write_text("file,class\ncxr_008.dcm,edema\nnowhere.dcm,edema\n")
     page = page_without_errors()
     page.goto(f"{served_alone}#/gallery")
     page.get_by_test_id("record").first.wait_for()
     before = records(page)
     page.get_by_test_id("import-folder").select_option("more")
+    page.get_by_label("Folder in more").select_option("May")
+    page.get_by_test_id("import-start").click()
+    until(page, before + 1)
+    page.get_by_label("Folder in more").select_option("all of more")
     page.get_by_test_id("import-start").click()
     page.locator("[data-testid=job][data-kind=index]").wait_for()
     assert page.get_by_test_id("cancel-job").is_visible()
-    until(page, before + 2)
+    until(page, before + 3)
     page.get_by_test_id("gallery-page-jobs").click()
-    done = page.locator("[data-testid=job][data-kind=index][data-state=done]")
-    assert "2 records added. 2 set apart as no images: " in done.get_by_test_id("brought").inner_text()
+    page.locator("[data-testid=job][data-kind=index][data-state=done]").nth(1).wait_for()
+    done = page.locator("[data-testid=job][data-kind=index]").first
+    brought = done.get_by_test_id("brought").inner_text()
+    assert "2 records added, 1 file already there. 2 set apart as no images: " in brought
     told = done.get_by_test_id("brought-note").all_inner_texts()
-    assert "1 of 2 rows of the table met 1 of 2 images." in told
+    assert "1 of 2 rows of the table met 1 of 3 images." in told
     assert "No image for nowhere.dcm." in told
     done.get_by_text("Which were set apart").click()
     assert "notes.txt" in done.get_by_test_id("set-apart").inner_text()

@@ -310,6 +310,7 @@ HTTP_ONLY: Final = {
     "index uploads": "sources",
     "index labels_csv": "labels",
     "index import": "sources",
+    "index subfolders": "sources",
     "evaluate options": "**options of the protocol",
     "audit confounds fields": "label_field, other_field",
 }

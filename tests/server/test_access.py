@@ -41,6 +41,7 @@ _CONTRIBUTOR: Final = frozenset(
         "GET /readings/{}",
         "GET /readings/{}/agreement",
         "POST /index",
+        "POST /imports/{}",
         "POST /adapt",
         "POST /tune",
         "POST /evaluate",

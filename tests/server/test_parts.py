@@ -32,6 +32,7 @@ VECTOR: Final = [1.0] * 384
 WHOLE: Final = frozenset(
     {
         "POST /index",
+        "POST /imports/{}",
         "POST /adapt",
         "POST /tune",
         "POST /migrate",

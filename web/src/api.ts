@@ -15,6 +15,7 @@ import type {
   FacetPage,
   Gallery,
   GalleryList,
+  ImportFolders,
   Job,
   JobListing,
   LabelLog,
@@ -202,6 +203,8 @@ export const api = {
   removeRecords: (body: Bodies["Remove"]) => json<Removed>("POST", "/records/remove", body),
   deletePatient: (group: string) => removed(`/patients/${name(group)}`),
   deleteSpace: (space: string) => removed(`/spaces/${name(space)}`),
+  importFolders: (root: string, body: Bodies["ImportFolders"]) =>
+    json<ImportFolders>("POST", `/imports/${name(root)}`, body),
   index: (body: Bodies["Index"]) => json<Job>("POST", "/index", body),
   tune: (body: Bodies["Tune"]) => json<Job>("POST", "/tune", body),
   adapt: (body: Bodies["Adapt"]) => json<Job>("POST", "/adapt", body),

@@ -45,6 +45,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/imports/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Post Import Folders
+         * @description The folders that may be chosen in an import folder, or in a folder of it.
+         */
+        post: operations["post_import_folders"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/spaces": {
         parameters: {
             query?: never;
@@ -2537,12 +2557,26 @@ export interface components {
                 [key: string]: string;
             };
         };
+        /** @description items: names of the folders in an import folder, or in a folder of it. left_out: how many more there are. */
+        ImportFolders: {
+            items: string[];
+            left_out: number;
+        };
+        /**
+         * @description Which folder of an import folder: the names that lead to it, none for the import folder itself. They are told in
+         *     a body, since addresses are logged and folders may be called as patients are.
+         */
+        ImportFoldersBody: {
+            /** @default [] */
+            subfolders?: string[];
+        };
         /** @description An upload that is a CSV table of ids and labels. */
         ImportLabelsBody: {
             upload: string;
         };
         /**
-         * @description Uploads, or one of the administrator's import folders. label_columns: of the table; labels_csv: an upload.
+         * @description Uploads, or one of the administrator's import folders. subfolders: of that folder only the one that these names
+         *     lead to, each of a folder in the one before. label_columns: of the table; labels_csv: an upload.
          *     where_source: a filter on what the files' headers say; what does not satisfy it is left out. reports,
          *     report_columns: keep the words of structured reports, or of columns of the table.
          */
@@ -2554,6 +2588,8 @@ export interface components {
             /** @default false */
             overwrite_labels?: boolean;
             import?: string | null;
+            /** @default [] */
+            subfolders?: string[];
             where_source?: string | null;
             reports?: "sr" | null;
             /** @default [] */
@@ -4530,6 +4566,45 @@ export interface operations {
             409: components["responses"]["409"];
             413: components["responses"]["413"];
             421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    post_import_folders: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportFoldersBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportFolders"];
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            408: components["responses"]["408"];
+            409: components["responses"]["409"];
+            413: components["responses"]["413"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            424: components["responses"]["424"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
             503: components["responses"]["503"];

@@ -56,6 +56,14 @@ def gallery_answer(info: GalleryInfo, title: str, imports: tuple[str, ...], role
 
 
 @dataclass(frozen=True, slots=True)
+class ImportFolders:
+    """items: names of the folders in an import folder, or in a folder of it. left_out: how many more there are."""
+
+    items: tuple[str, ...]
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True)
 class SessionInfo:
     """Who asks. known: whether the service knows them; name: for people; means: how they are known; role: the highest.
     sign_in: whether somebody can sign in at an identity provider (``/session/sign-in``).

@@ -14,6 +14,7 @@ Id = Annotated[str, Field(min_length=1, max_length=64)]
 PromptList = Annotated[list[Annotated[str, Field(min_length=1, max_length=2000)]], Field(min_length=1, max_length=100)]
 Label = Annotated[str, Field(min_length=1, max_length=200)]
 Name = Annotated[str, Field(min_length=1, max_length=64)]
+Subfolders = Annotated[list[Annotated[str, Field(min_length=1, max_length=2000)]], Field(max_length=100)]
 CohortNames = Annotated[list[Name], Field(max_length=100)]
 ChangeNumber = Annotated[int, Field(ge=1, lt=1 << 53)]  # of what JavaScript tells apart
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -195,7 +196,8 @@ class UndoLabelsBody(Body):
 
 
 class IndexBody(Body):
-    """Uploads, or one of the administrator's import folders. label_columns: of the table; labels_csv: an upload.
+    """Uploads, or one of the administrator's import folders. subfolders: of that folder only the one that these names
+    lead to, each of a folder in the one before. label_columns: of the table; labels_csv: an upload.
     where_source: a filter on what the files' headers say; what does not satisfy it is left out. reports,
     report_columns: keep the words of structured reports, or of columns of the table.
     """
@@ -207,6 +209,7 @@ class IndexBody(Body):
     label_columns: Annotated[list[Name], Field(max_length=100)] = []
     overwrite_labels: bool = False
     folder: Name | None = Field(default=None, alias="import")
+    subfolders: Subfolders = []
     where_source: Annotated[str, Field(max_length=10_000)] | None = None
     reports: Literal["sr"] | None = None
     report_columns: Annotated[list[Name], Field(max_length=100)] = []
@@ -215,7 +218,17 @@ class IndexBody(Body):
     def _one(self) -> Self:
         if (self.uploads is None) == (self.folder is None):
             raise ValueError("give either uploads or import (the name of an import folder)")
+        if self.subfolders and self.folder is None:
+            raise ValueError("subfolders are of an import folder: give import, too")
         return self
+
+
+class ImportFoldersBody(Body):
+    """Which folder of an import folder: the names that lead to it, none for the import folder itself. They are told in
+    a body, since addresses are logged and folders may be called as patients are.
+    """
+
+    subfolders: Subfolders = []
 
 
 class AdaptBody(Body):

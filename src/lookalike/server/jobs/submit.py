@@ -18,6 +18,7 @@ from lookalike.roles import ROLES
 from lookalike.server.callers import Caller
 from lookalike.server.contract.bodies import IndexBody
 from lookalike.server.guard import API
+from lookalike.server.imports import import_folders
 from lookalike.server.problems import Problem
 from lookalike.server.responses import json_response
 from lookalike.server.service import Service
@@ -53,8 +54,8 @@ def _check_open(service: Service, caller: Caller) -> None:
 
 
 def queue_index(service: Service, caller: Caller, body: IndexBody) -> JobInfo:
-    """Index uploads or an import folder, whose labels.csv is used if it has one. Raises NotFoundError,
-    Problem 429.
+    """Index uploads, or an import folder or a folder in it, with the labels.csv that lies there or above, if one does.
+    Raises NotFoundError, Problem 429.
     """
     _check_open(service, caller)  # before anything is copied
     service.gallery.store.check_writable()  # before anything is copied into it
@@ -75,7 +76,7 @@ def _brought_in(
     """The arguments of a job whose files are brought into the gallery."""
     sources, table = [_moved_in(upload, kept) for upload in uploads], None
     if body.folder is not None:
-        sources, table = _import_folder(service, body.folder)
+        sources, table = _import_folder(service, body)
     if labels is not None:
         labels.indexed = True
         table = _brought(labels.files[0], kept / f"{labels.id}.csv")
@@ -90,12 +91,10 @@ def _brought_in(
     }
 
 
-def _import_folder(service: Service, name: str) -> tuple[list[str], str | None]:
-    folder = service.settings.imports.get(name)
-    if folder is None:
-        raise NotFoundError(f"no import folder is called {name!r}; see imports in /gallery", "no-import")
-    table = folder / "labels.csv"
-    return [str(folder)], str(table) if table.is_file() else None
+def _import_folder(service: Service, body: IndexBody) -> tuple[list[str], str | None]:
+    way = import_folders(service.settings.imports, body.folder or "", body.subfolders)
+    tables = (folder / "labels.csv" for folder in reversed(way))
+    return [str(way[-1])], next((str(table) for table in tables if table.is_file()), None)
 
 
 def _moved_in(upload: Upload, kept: Path) -> str:

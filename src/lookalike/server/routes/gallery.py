@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from lookalike.server.contract.answers import FacetPage, GalleryAnswer, SpacePage, gallery_answer
+from lookalike.server.contract.answers import FacetPage, GalleryAnswer, ImportFolders, SpacePage, gallery_answer
+from lookalike.server.contract.bodies import ImportFoldersBody
 from lookalike.server.guard import API
+from lookalike.server.imports import list_import_folders
 from lookalike.server.responses import json_response
-from lookalike.server.routes.parameters import AsReader, Cursor, Limit, Served, Where, WholeAsAdmin
+from lookalike.server.routes.parameters import AsReader, Cursor, Limit, Served, Where, WholeAsAdmin, WholeAsContributor
 from lookalike.verbs.gallery import drop_space, gallery_info, list_spaces
 from lookalike.verbs.records import RefusedPage, facets, refused
 
@@ -19,6 +21,12 @@ def get_gallery(service: Served, caller: AsReader) -> Response:
     """What this gallery holds and can do."""
     imports = tuple(sorted(service.settings.imports)) if caller.part is None else ()
     return json_response(gallery_answer(gallery_info(service.seen_by(caller)), service.title, imports, caller.role))
+
+
+@gallery_router.post("/imports/{name}", response_model=ImportFolders)
+def post_import_folders(name: str, body: ImportFoldersBody, service: Served, _caller: WholeAsContributor) -> Response:
+    """The folders that may be chosen in an import folder, or in a folder of it."""
+    return json_response(list_import_folders(service.settings.imports, name, body.subfolders))
 
 
 @gallery_router.get("/spaces", response_model=SpacePage)

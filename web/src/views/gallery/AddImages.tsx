@@ -1,5 +1,5 @@
 /** New images: dropped or chosen files, sent a few at a time, or a folder that the administrator configured. */
-import { FolderInput, Upload } from "lucide-preact";
+import { Upload } from "lucide-preact";
 import { useRef, useState } from "preact/hooks";
 import { api } from "../../api";
 import { ended, loadJobs } from "../../jobs";
@@ -10,6 +10,7 @@ import { say, sayProblem } from "../../ui/notice";
 import type { Job } from "../../types";
 import { Bar, Switch } from "../../ui/small";
 import { FILES } from "../search/QueryPanel";
+import { ImportFolder } from "./ImportFolder";
 import { ofFolder, pending } from "./pending";
 import { refusedHere, sendAll } from "./send";
 import { NONE, takenBy, takenSentence, together } from "./taken";
@@ -24,8 +25,6 @@ export function AddImages() {
   const [sent, setSent] = useState<number | null>(null);
   const [table, setTable] = useState<File | null>(null);
   const [series, setSeries] = useState(false);
-  const imports = gallery.value?.imports ?? [];
-  const [folder, setFolder] = useState("");
 
   const follow = async (job: Job): Promise<Job> => {
     await loadJobs();
@@ -33,8 +32,8 @@ export function AddImages() {
     await refresh();
     return done;
   };
-  const importFolder = async (): Promise<void> => {
-    const job = await follow(await api.index({ import: folder }));
+  const importFolder = async ([root = "", ...subfolders]: readonly string[]): Promise<void> => {
+    const job = await follow(await api.index({ import: root, subfolders }));
     say(takenSentence(takenBy(job), job.state));
   };
   /** null where none of these files was worth a job. */
@@ -141,31 +140,7 @@ export function AddImages() {
           <strong>{name}</strong> {what} {todo}
         </p>
       ))}
-      {imports.length > 0 && (
-        <div class="row">
-          <select
-            aria-label={words.importFolder}
-            value={folder}
-            data-testid="import-folder"
-            onChange={(event) => setFolder(event.currentTarget.value)}
-          >
-            <option value="">{words.chooseFolder}</option>
-            {imports.map((name) => (
-              <option key={name} value={name}>
-                {name}
-              </option>
-            ))}
-          </select>
-          <button
-            disabled={!folder}
-            data-testid="import-start"
-            onClick={() => void importFolder().catch(sayProblem)}
-          >
-            <FolderInput aria-hidden="true" />
-            {words.import}
-          </button>
-        </div>
-      )}
+      <ImportFolder onImport={importFolder} />
     </section>
   );
 }
