@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -16,6 +17,8 @@ from signal import SIGKILL, SIGQUIT
 import psutil
 import psycopg
 import pytest
+
+from lookalike.store.place import STORE_FILE
 
 PASSED_OVER = "PostgreSQL is not installed"
 ROLE = "gallery_keeper"  # no administrator, as nobody's should be
@@ -62,9 +65,14 @@ class PostgreSQL:
         words += ["-c", "fsync=off", "-c", "max_connections=300", "-c", "shared_buffers=64MB"]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(_as_user(words), stdout=log, stderr=subprocess.STDOUT)
+        self.wait()
+
+    def wait(self) -> None:
+        """Until it answers."""
         deadline = time.monotonic() + _SECONDS
         while not self._answers():
-            assert self.process.poll() is None, (self.folder / "log").read_text("utf-8", "replace")[-2000:]
+            ended = self.process is None or self.process.poll() is not None
+            assert not ended, (self.folder / "log").read_text("utf-8", "replace")[-2000:]
             assert time.monotonic() < deadline, "PostgreSQL does not answer"
             time.sleep(0.05)
 
@@ -107,6 +115,21 @@ def postgresql() -> Iterator[PostgreSQL]:
     finally:
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def table_files(gallery: Path) -> list[Path]:
+    """The files of the tables of a gallery whose records are in a PostgreSQL of the tests; none for any other folder."""
+    if not (gallery / STORE_FILE).exists():
+        return []
+    told = json.loads((gallery / STORE_FILE).read_text())
+    server = PostgreSQL(Path(told["store"].partition("host=")[2]), Path())
+    server.ask("CHECKPOINT")
+    own = f"'lookalike_{told['gallery']}'::regnamespace"
+    each = (
+        f"SELECT unnest(ARRAY[oid, reltoastrelid]) FROM pg_class WHERE relkind IN ('r', 'i') AND relnamespace = {own}"
+    )
+    found = server.ask(f"SELECT pg_relation_filepath(oid) FROM pg_class WHERE oid IN ({each})")
+    return [server.folder / "data" / str(path) for (path,) in found]
 
 
 def _as_user(words: Sequence[str | Path]) -> list[str | Path]:
