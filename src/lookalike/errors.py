@@ -10,7 +10,8 @@
     ├── GalleryError                409     the gallery cannot be used: missing, of another version
     │   ├── ReadOnlyError           409     it may be read, but not written to by this user
     │   ├── ManifestMismatchError   409     encoder, revision or preprocessing differ
-    │   └── LockedError             503     another process is writing; nothing was changed
+    │   ├── LockedError             503     another process is writing; nothing was changed
+    │   └── DatabaseGoneError       503     the server that keeps its records gave no answer, or ended the connection
     ├── DamagedFileError            409     a stored file or row does not match its checksum
     ├── UnreadableImageError        422     a source could not be read; carries a reason code
     ├── MissingExtraError           424     an optional package is not installed
@@ -110,6 +111,10 @@ class LockedError(GalleryError):
     """Another process is writing to the gallery, for longer than was waited; nothing was changed."""
 
 
+class DatabaseGoneError(GalleryError):
+    """The server that keeps the gallery's records gave no answer, or ended the connection; ask again."""
+
+
 class UsageError(LookalikeError):
     """An argument that cannot be used as given."""
 
@@ -204,6 +209,7 @@ HTTP: Final[Mapping[type[LookalikeError], tuple[int, str]]] = MappingProxyType(
         ReadOnlyError: (409, "read-only"),
         ManifestMismatchError: (409, "other-vectors"),
         LockedError: (503, "locked"),
+        DatabaseGoneError: (503, "database-gone"),
         DamagedFileError: (409, "damaged"),
         UnreadableImageError: (422, "unreadable"),
         MissingExtraError: (424, "missing-extra"),

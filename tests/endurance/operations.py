@@ -5,6 +5,7 @@ Run in processes that a pristine one forks (``multiprocessing``'s fork server): 
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import time
@@ -14,7 +15,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import psutil
 from running import answers, described, ids_of, patients
+from sqlalchemy import Connection as SQLConnection
+from sqlalchemy import Engine, event
 
 from lookalike.errors import LookalikeError
 from lookalike.gallery import Gallery, open_gallery
@@ -22,6 +26,7 @@ from lookalike.store.damage import damage_of
 from lookalike.store.database import FILE
 from lookalike.store.edit import label_changes
 from lookalike.store.label_log import LoggedChange
+from lookalike.store.place import STORE_FILE
 from lookalike.verbs.adapt import adapt
 from lookalike.verbs.evaluate import evaluate
 from lookalike.verbs.gallery import relocate
@@ -110,7 +115,7 @@ def _timeless(change: LoggedChange) -> tuple[Any, ...]:
 
 def look(folder: Path) -> State | None:
     """The state of the gallery in a folder; None if there is none."""
-    if not (folder / FILE).exists():
+    if not (folder / FILE).exists() and not (folder / STORE_FILE).exists():
         return None
     with open_gallery(folder) as gallery:
         return state(gallery)
@@ -123,6 +128,29 @@ def operate(name: str, folder: Path, root: Path) -> None:
         return
     with open_gallery(folder) as gallery:
         OPERATIONS[name](gallery, root)
+
+
+def beset(name: str, folder: Path, root: Path, number: int, how: int) -> int:
+    """An operation at whose n-th SQL statement the process of the PostgreSQL that is asked gets a signal; 0 for none.
+    How many statements there were.
+    """
+    counted = itertools.count(1)
+
+    def strike(connection: SQLConnection, *_of: object) -> None:
+        if next(counted) == number:
+            asked = psutil.Process(connection.connection.driver_connection.info.backend_pid)  # type: ignore[union-attr]
+            asked.send_signal(how)
+            asked.wait()  # until the server has noticed
+
+    event.listen(Engine, "before_cursor_execute", strike)
+    operate(name, folder, root)
+    return next(counted) - 1
+
+
+def elsewhere(url: str, task: str, *arguments: Any) -> Any:
+    """Another task, of which a new gallery keeps its records in a PostgreSQL."""
+    os.environ["LOOKALIKE_STORE"] = url
+    return TASKS[task](*arguments)
 
 
 def child(task: str, arguments: tuple[Any, ...], answer: Connection, traced: bool) -> None:
@@ -165,4 +193,11 @@ def both(names: Iterable[str], folder: Path, root: Path) -> State | None:
     return look(folder)
 
 
-TASKS: Final[dict[str, Callable[..., Any]]] = {"prepare": prepared, "operate": operate, "look": look, "both": both}
+TASKS: Final[dict[str, Callable[..., Any]]] = {
+    "prepare": prepared,
+    "operate": operate,
+    "look": look,
+    "both": both,
+    "beset": beset,
+    "elsewhere": elsewhere,
+}

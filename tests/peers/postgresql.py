@@ -118,7 +118,7 @@ def postgresql() -> Iterator[PostgreSQL]:
 
 
 def table_files(gallery: Path) -> list[Path]:
-    """The files of the tables of a gallery whose records are in a PostgreSQL of the tests; none for any other folder."""
+    """The files of the tables of a gallery whose records are in a PostgreSQL of the tests; none of another folder."""
     if not (gallery / STORE_FILE).exists():
         return []
     told = json.loads((gallery / STORE_FILE).read_text())

@@ -18,7 +18,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import QueuePool, StaticPool
 
-from lookalike.errors import DamagedFileError, GalleryError, LookalikeError, UsageError
+from lookalike.errors import DamagedFileError, DatabaseGoneError, GalleryError, LookalikeError, UsageError
 from lookalike.store.checksums import UNKNOWN, row_checksum
 from lookalike.store.older import READABLE, show_as_migrated
 
@@ -35,6 +35,7 @@ _WRITE: Final = {  # what begins a transaction that writes, and lets the others 
 }
 _LATE: Final = "57014"  # SQLSTATE: query_canceled,
 _FORBIDDEN: Final = "42501"  # and insufficient_privilege
+_GONE: Final = ("08", "57P0")  # how the codes begin of a lost connection, and of a server that goes or comes
 _SUPER_JOURNAL: Final = bytes.fromhex("d9d505f920a163d7")  # ends a journal that names another
 
 
@@ -322,7 +323,8 @@ def _unusable_server(error: Any) -> GalleryError:
     stands in a row is in its details, which are left out.
     """
     said = error.orig.diag.message_primary or str(error.orig).strip().splitlines()[0]
-    return GalleryError(
+    is_gone = error.orig.sqlstate is None or error.orig.sqlstate.startswith(_GONE)
+    return (DatabaseGoneError if is_gone else GalleryError)(
         f"the gallery's database cannot be used ({said}); see that PostgreSQL runs, lets this user in (the "
         "password is in ~/.pgpass, PGPASSWORD or LOOKALIKE_STORE_PASSWORD) and has space; then do it again"
     )

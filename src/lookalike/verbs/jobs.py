@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias, get_args
 
-from lookalike.errors import ForbiddenError, NotFoundError
+from lookalike.errors import ForbiddenError, LockedError, NotFoundError
 from lookalike.gallery import Gallery
 from lookalike.job_steps import LoggedStep
 from lookalike.learning_curves import TrainingPoint
@@ -211,7 +211,9 @@ def taken_job(gallery: Gallery, *, only: tuple[str, ...] = (), without: tuple[st
 
         def hold(id: str) -> None:
             if gallery.store.database.is_shared:
-                held.enter_context(gallery.locks.opened(job_lock(id))).try_take()
+                lock = held.enter_context(gallery.locks.opened(job_lock(id)))
+                if not lock.try_take():
+                    raise LockedError("the service that gives this job back has not done so yet; take it later")
 
         job = next_job(gallery.store, only=only, without=without, hold=hold)
         yield None if job is None else _task(job)

@@ -23,7 +23,7 @@ from contextlib import suppress
 from typing import Any, Final, TextIO, TypeAlias
 
 from lookalike.configuration.resolve import setting_value
-from lookalike.errors import LookalikeError
+from lookalike.errors import DatabaseGoneError, LookalikeError
 from lookalike.forking import AS_IT_IS, fork, serve_forks
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.job_steps import log_step, log_warning, steps_followed_by
@@ -237,6 +237,7 @@ REPEATABLE: Final = (
 )  # running these again loses and repeats nothing
 BESIDE: Final = ("migrate", "backup", "verify")  # other jobs need not wait for these
 _LEARNING: Final = ("adapt", "evaluate", "map", "audit", "metadata", "quality")
+_AGAIN: Final = b"a"  # says that the gallery's database went away, so that it is to be done again
 _LEARNS: Final = b"l"  # asks for a process that has loaded what these need, which takes a second
 _SETTINGS: Final = ("seed", "bootstrap_samples", "folds", "dim")  # numbers of a result that count nothing
 _DRAWN: Final = ("adapt", "tune")  # their trainings tell curves
@@ -259,8 +260,8 @@ class JobProcess:
             control.sendall(self._told)
         return control
 
-    def wait(self) -> None:
-        """Wait until it has ended. Called once."""
+    def wait(self) -> bool:
+        """Wait until it has ended; whether the gallery's database went away, and nothing came of it. Called once."""
         held = _begun(self._control)
         if not held and not self._killed:  # what should fork it was killed as it was asked: there is another now
             self._control.close()
@@ -268,7 +269,7 @@ class JobProcess:
                 self._control = self._asked()
                 held = _begun(self._control)
         if not held:
-            return
+            return False
         with self._lock:
             self._held = held[0]
             self._kill() if self._killed else None
@@ -276,7 +277,9 @@ class JobProcess:
         with self._lock:
             self._held = -1
             os.close(held[0])
-        self._control.close()
+        with self._control as control, suppress(OSError):
+            return control.recv(1, socket.MSG_DONTWAIT) == _AGAIN
+        return False
 
     def kill(self) -> None:
         """End it at any moment, be it about to start."""
@@ -315,7 +318,10 @@ def _serve_job(descriptor: int) -> None:
         threading.Thread(target=_end_with_server, args=(told, erased), daemon=True).start()
         os.environ.clear()
         os.environ.update(asked["environment"])
-        do_job(asked["folder"], asked["identity"], erased)
+        try:
+            do_job(asked["folder"], asked["identity"], erased)
+        except DatabaseGoneError:
+            control.sendall(_AGAIN)
 
 
 def _load(letter: bytes) -> None:
@@ -328,6 +334,8 @@ def do_job(folder: str, identity: str, erased: ErasedMeanwhile | None = None) ->
     """Run a job, and record its result or its error. It is done again if records were removed meanwhile, which it may
     name; but adding records goes on, and says in numbers only what came of it, and a result that is all that there is
     of a job may do without what was removed. erased: what is told of that; None where nobody tells.
+
+    Raises DatabaseGoneError; one that may be done again is then to be.
     """
     words = (erased or ErasedMeanwhile()).words
     with suppress(OSError):
@@ -352,6 +360,8 @@ def _outcome(gallery: Gallery, task: Task, progress: NotedProgress) -> dict[str,
             result, reports = WORK[task.kind](gallery, given, progress)
             _log_result(result)
     except LookalikeError as error:
+        if isinstance(error, DatabaseGoneError) and task.kind in REPEATABLE:
+            raise
         return {"error": without_paths(str(error))}
     except MemoryError:
         return {"error": "out of memory; free memory and start it again"}

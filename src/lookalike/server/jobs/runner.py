@@ -20,6 +20,7 @@ from lookalike.verbs.jobs import Task, cancel_job, end_job, put_back_job, take_o
 _LOOK_EVERY: Final = 2.0  # seconds: another process may have queued a job
 _TIDY_SECONDS: Final = 2.0  # waited for the turn to tidy, before the next job
 _JOIN: Final = 2.0  # seconds; the threads may be tidying
+_CUT_OFF: Final = "the gallery's database went away while this was running; start it again"
 _DIED: Final = "the process that did it ended unexpectedly (out of memory?); start it again"
 
 
@@ -134,25 +135,29 @@ class Runner:
         self._untidy |= untidy and not tidy(self._gallery, _TIDY_SECONDS)
 
     def _do(self, job: Task | None) -> None:
-        """Have a job done by a process of its own. One that is under way when the service ends waits again."""
+        """Have a job done by a process of its own. One that is under way when the service ends waits again, as does one
+        whose database went away, if it may be repeated.
+        """
         if job is None:
             return
+        cut_off = False
         with suppress(LookalikeError):
-            self._wait_for(job)
-        with suppress(LookalikeError):
-            if not self._stopped:
-                end_job(self._gallery, job.id, error=_DIED)  # unless it is finished
-            else:
+            cut_off = self._wait_for(job)
+        with suppress(LookalikeError):  # what cannot be noted now is taken over, as another service's would be
+            if self._stopped or (cut_off and job.kind in REPEATABLE):
                 put_back_job(self._gallery, job.id)
+            else:
+                end_job(self._gallery, job.id, error=_CUT_OFF if cut_off else _DIED)  # unless it is finished
         self._untidy = True
 
-    def _wait_for(self, job: Task) -> None:
+    def _wait_for(self, job: Task) -> bool:
+        """Whether the gallery's database went away meanwhile."""
         with self._lock:
             process = None if self._stopped else self._started(job)
-        if process is not None:
-            process.wait()
-            with self._lock:
-                del self._running[job.id]
+        cut_off = process is not None and process.wait()
+        with self._lock:
+            self._running.pop(job.id, None)
+        return cut_off
 
     def _started(self, job: Task) -> JobProcess:
         self._running[job.id] = JobProcess(str(self._gallery.folder), job.id, job.kind)
