@@ -42,7 +42,7 @@ def fill(
         rows = unit(np.atleast_2d(given))
         batch.records.append(
             NewRecord(
-                f"{i}.png",
+                f"filled:{i}.png",
                 sha256_of(i),
                 0,
                 patients[i],
@@ -56,4 +56,4 @@ def fill(
     batch.studies.update({sha256_of(i): study for i, study in enumerate(studies)})
     gallery.store.write(batch)
     by_source = {record.source: record.id for record in gallery.store.records().values()}
-    return [by_source[f"{i}.png"] for i in range(len(vectors))]
+    return [by_source[f"filled:{i}.png"] for i in range(len(vectors))]

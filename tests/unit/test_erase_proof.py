@@ -7,9 +7,10 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import PIL.Image
 import pytest
 
-from conftest import write_pictures
+from conftest import texture, write_pictures
 from lookalike.backups import BackupEntry, backups_of, note_backups
 from lookalike.errors import GalleryError, NotFoundError, UsageError
 from lookalike.gallery import Gallery, open_gallery
@@ -55,6 +56,21 @@ def test_what_was_removed_where(gallery: Gallery, tmp_path: Path) -> None:
     assert stored["by"] == "käthe"
     assert check_erasure(gallery, tmp_path / "proof.json").genuine
     assert check_erasure(gallery, tmp_path / "proof.json").back == 0
+
+
+def test_a_name_that_lies_in_another_ones_is_no_trace(tmp_path: Path) -> None:
+    """As those of a DICOM folder do; one that is left by itself is."""
+    for name in ("IM1", "IM10", "inIM2"):
+        PIL.Image.fromarray(texture(len(name))).save(tmp_path / name, "PNG")
+    table = tmp_path / "labels.csv"
+    table.write_text("path,patient_id\nIM1,ann\nIM10,ben\ninIM2,cid\n")
+    with open_gallery(tmp_path / "g", create=True) as gallery:
+        index(gallery, [tmp_path / name for name in ("IM1", "IM10", "inIM2")], labels=table)
+        proof = erase_patient(gallery, patient_id="ann")
+        assert (proof.words["sources"], proof.found, proof.clean) == (0, 0, True)
+        (gallery.folder / "left.txt").write_text(str(tmp_path / "inIM2"))
+        proof = erase_patient(gallery, patient_id="cid")
+        assert (proof.words["sources"], proof.found, proof.clean) == (1, 1, False)
 
 
 def test_it_names_nobody(gallery: Gallery, tmp_path: Path) -> None:

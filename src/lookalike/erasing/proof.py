@@ -26,7 +26,7 @@ from lookalike.gallery import EXPORTS, INBOX, SOURCES, Gallery
 from lookalike.store import Store
 from lookalike.store.database import FILE
 from lookalike.store.kept_out import keep_out
-from lookalike.store.named import Named, named_by_patient
+from lookalike.store.named import Named, named_by_patient, within_others
 from lookalike.store.tallies import rows_of_records
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def erase_with_proof(
 
     removed, named = erase(gallery, find, forget, also=also), before.named[0]
     forget_in_inboxes(gallery, waiting, named)
-    words = _words(named)
+    words = _words(replace(named, sources=named.sources - within_others(gallery.store, named.sources)))
     canary = search_folder(gallery.folder, frozenset().union(*words.values()))
     proof = ErasureProof(
         gallery.store.id,

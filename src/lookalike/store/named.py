@@ -19,10 +19,13 @@ from lookalike.store.schema import (
     ATTRIBUTES,
     CHANGED_LABELS,
     DECISIONS,
+    FETCHED,
     IDENTITIES,
     INSTANCES,
     LABELS,
+    READ_FILES,
     RECORDS,
+    REFUSED,
     REPORTS,
     STUDIES,
     TABLE_LABELS,
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
     from lookalike.store.store import Store
 
 _PSEUDONYMS: Final = (STUDIES.c.study, IDENTITIES.c.series)
+_NAMING_SOURCES: Final = (RECORDS.c.source, READ_FILES.c.source, REFUSED.c.source, FETCHED.c.source)
+_TOGETHER: Final = 10_000  # sources that are looked through at a time
 _BEGINNING: Final = 24  # bytes of a vector that no other begins with
 
 
@@ -100,6 +105,19 @@ def named_in_turn(store: Store, removals: Sequence[Removal]) -> tuple[Named, lis
                 told.append(len(keys))
                 gone.update(dict.fromkeys(keys))
         return _named(connection, list(gone)), told
+
+
+def within_others(store: Store, sources: Collection[str]) -> frozenset[str]:
+    """Those sources that are a part of another one that the gallery names, as IM1 is of IM10."""
+    found: set[str] = set()
+    with store.begin() as connection:
+        for column in _NAMING_SOURCES:
+            rows = connection.execution_options(yield_per=_TOGETHER).scalars(select(column))
+            for some in rows.partitions(_TOGETHER):
+                text = "\n".join(some)
+                here = [each for each in sources if each in text]
+                found.update(each for each in here if any(each in one and each != one for one in some))
+    return frozenset(found)
 
 
 def _keys_of(connection: Connection, removal: Removal, gone: Collection[int] = ()) -> list[int]:
