@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from lookalike.errors import GalleryError, ManifestMismatchError, UsageError
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.store import BASE, Batch, NewRecord
 from lookalike.store.checksums import UNKNOWN
+from lookalike.types import EncoderSpec
 from lookalike.verbs.adapt import adapt
 from lookalike.verbs.index import index
 
@@ -66,6 +68,33 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> Non
         with pytest.raises(GalleryError, match="is there already and is no gallery"):
             open_gallery(tmp_path / name, create=True)
     assert [path.name for path in (tmp_path / "g").iterdir()] == ["thesis.tex"]
+
+
+def test_who_looks_at_a_gallery_that_is_being_made_chooses_nothing_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And of two who make it the first one names the encoder; the other is told."""
+    present, looked = encoders.present, list[str]()
+
+    def look(name: str) -> EncoderSpec:
+        monkeypatch.setattr(encoders, "present", present)
+        with pytest.raises(GalleryError, match="is being made, or making it was cut short: try again"):
+            open_gallery(tmp_path / "g")
+        looked.append(name)
+        if name == "lite0-last":
+            open_gallery(tmp_path / "g", create=True, encoder="lite0-inner").close()
+        return present(name)
+
+    monkeypatch.setattr(encoders, "present", look)
+    with open_gallery(tmp_path / "g", create=True, encoder="lite0-inner") as gallery:
+        assert gallery.spec.name == "lite0-inner"
+    shutil.rmtree(tmp_path / "g")
+    monkeypatch.setattr(encoders, "present", look)
+    with pytest.raises(UsageError, match="made with the encoder 'lite0-inner', got 'lite0-last'"):
+        open_gallery(tmp_path / "g", create=True, encoder="lite0-last")
+    assert looked == ["lite0-inner", "lite0-last"]
+    with open_gallery(tmp_path / "g") as gallery:  # whoever came second has not removed it
+        assert gallery.spec.name == "lite0-inner"
 
 
 def test_another_encoder_is_refused(make_gallery: MakeGallery) -> None:

@@ -70,6 +70,7 @@ class Gallery:
         *,
         engine: str | None = None,
         within: Filter | None = None,
+        create: bool = False,
     ) -> None:
         self.folder, self._volumes = folder, volumes
         if engine not in (None, EMBEDDED):
@@ -87,7 +88,7 @@ class Gallery:
         self._engine: EngineSpaces | None = None
         self._named: tuple[int, str] | None = None
         self._away_since: float | None = None
-        self._declare_base(encoder, engine)
+        self._declare_base(encoder, engine, create=create)
         self.index_kind = self.store.fact("index", index)
 
     def __enter__(self) -> Self:
@@ -191,11 +192,16 @@ class Gallery:
             self._readers = None
         self.store.close()
 
-    def _declare_base(self, encoder: str | None, engine: str | None) -> None:
+    def _declare_base(self, encoder: str | None, engine: str | None, *, create: bool) -> None:
         """Store the encoder and the engine of a new gallery; an existing one must be opened with the same encoder, or
-        without.
+        without. create: whether this process makes it: one that looks on while another does must choose no encoder.
         """
         spaces = self.store.spaces()
+        if BASE not in spaces and not create:
+            raise GalleryError(
+                f"the gallery {self.folder.name} is being made, or making it was cut short: try again, or finish it: "
+                f"lookalike index FOLDER --gallery {self.folder.name}"
+            )
         if encoder == encoders.BY_ITSELF:
             encoder, self.encoder_note = (None, "") if BASE in spaces else encoders.choose_encoder()
         if BASE not in spaces:
@@ -203,9 +209,13 @@ class Gallery:
             spec = encoders.present(encoder or encoders.DEFAULT)
             if not encoders.is_declared(spec.name):
                 allow_encoder(self.store.id, spec.name)
-            self.store.put_space(BASE, spec_fields(spec), None)
-            self.name_engine(engine or setting_value("engine.address") or EMBEDDED)
-            return
+            address = engine or setting_value("engine.address") or EMBEDDED
+            if address != EMBEDDED:
+                engine_address(address)  # raises, before it counts as made
+            if self.store.declare_base(spec_fields(spec)):
+                self.name_engine(address)
+                return
+            spaces = self.store.spaces(now=True)
         if engine is not None:
             self.name_engine(engine)
         stored = str(spaces[BASE].encoder["name"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from lookalike.gallery.gallery import Gallery
 from lookalike.indexes.milvus.address import EMBEDDED, engine_address
 from lookalike.indexes.spaces import AUTO
 from lookalike.locks import LOCKS
+from lookalike.store import BASE, Store
 from lookalike.store.database import FILE
 from lookalike.store.databases import database_of
 from lookalike.store.place import STORE_FILE, checked_url, is_elsewhere, named_place, put_elsewhere
@@ -41,13 +42,14 @@ def open_gallery(
     a new gallery's records are in (postgresql://USER@HOST/DATABASE), None: where the setting ``store.url`` says, else
     in its folder; of another gallery what it must be.
 
-    Raises GalleryError if there is no gallery and ``create`` is false, UsageError for a gallery of the other kind,
-    MissingExtraError for a linked one where nothing can be encrypted, and for a PostgreSQL without its driver.
+    Raises GalleryError if ``create`` is false and there is no gallery or one that is still being made, UsageError for a
+    gallery of the other kind, MissingExtraError for a linked one where nothing can be encrypted, and for a PostgreSQL
+    without its driver.
     """
     path = absolute(folder) if create else gallery_folder(folder)
     if is_gallery(path):
         _check_store(path, store)
-        return Gallery(path, encoder, volumes, index, linked, engine=engine)
+        return Gallery(path, encoder, volumes, index, linked, engine=engine, create=create)
     url = store or setting_value("store.url")
     if url:
         checked_url(url)
@@ -55,10 +57,18 @@ def open_gallery(
     try:
         if url:
             put_elsewhere(path, url)
-        return Gallery(path, encoder, volumes, index, linked, engine=engine)
+        return Gallery(path, encoder, volumes, index, linked, engine=engine, create=True)
     except BaseException:
-        _unmake(path, made)
+        if not _is_declared(path):  # by another process, which fills it
+            _unmake(path, made)
         raise
+
+
+def _is_declared(path: Path) -> bool:
+    """Whether a gallery's encoder is named, which is the last step of making one."""
+    with suppress(LookalikeError), closing(Store(path)) as store:
+        return BASE in store.spaces()
+    return False
 
 
 def check_addresses(store: str, engine: str) -> None:

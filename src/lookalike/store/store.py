@@ -222,6 +222,14 @@ class Store:
         with self.begin(write=True) as connection:
             put_space(connection, name, encoder, adapter)
 
+    def declare_base(self, encoder: Mapping[str, Any]) -> bool:
+        """Name the encoder of a new gallery; False where another process has named one meanwhile."""
+        with self.begin(write=True) as connection:
+            if BASE in read_spaces(connection):
+                return False
+            put_space(connection, BASE, encoder, None)
+        return True
+
     # Reading
 
     def study_group(self, study: str) -> str:
