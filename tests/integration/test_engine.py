@@ -226,6 +226,10 @@ def test_an_engine_that_is_away_is_said_and_replaced_only_if_told(
         # An engine that goes away between being looked at and being asked.
         dead = MilvusIndex(EngineConnection(engine_address(AWAY)), "none", lambda keys: (keys, None), lambda _: None)
         dead.moved_to(12, graph=False)
+        with pytest.raises(
+            UsageError, match=r"at most 16384 hits of a query, got 16385; ask for fewer, or .* embedded"
+        ):
+            dead.search(np.ones((1, 384), np.float32), 16_385)
         own = gallery.index()
         monkeypatch.setattr(gallery, "index", lambda *_: own if gallery.engine_away else dead)
         gallery._away_since = None

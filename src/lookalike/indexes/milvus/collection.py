@@ -139,7 +139,10 @@ class MilvusIndex:
     def search(self, queries: Vectors, k: int, among: Keys | Filter | None = None) -> tuple[Keys, Scores]:
         """As ``Searchable.search``. among: also a filter, which the engine is asked. Raises EngineError, UsageError."""
         if k > _DEEPEST:
-            raise UsageError(f"the index engine gives at most {_DEEPEST} hits, got {k}")
+            raise UsageError(
+                f"the index engine gives at most {_DEEPEST} hits of a query, got {k}; ask for fewer, or let the "
+                "gallery's own index answer: lookalike index SOURCES --gallery G --engine embedded"
+            )
         found = padding(len(queries), k)
         if k < 1 or not len(queries) or not self._size:
             return found
