@@ -1,5 +1,6 @@
-"""SIGKILL of the index engine while a gallery fills it and asks it: nothing is lost, nothing is there twice, and once
-it is started again it answers again, with nobody doing anything.
+"""SIGKILL of the index engine, and of what it keeps its vectors in, while a gallery fills it and asks it: nothing is
+lost, nothing is there twice, and once it is started again it answers again, with nobody doing anything. ``pytest -s``
+shows the figures.
 """
 
 from __future__ import annotations
@@ -7,7 +8,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,13 @@ import pytest
 
 from filled import unit
 from lookalike.errors import EngineError
+from lookalike.filters import parse
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.indexes.milvus.collection import MilvusIndex
 from lookalike.store import Batch, NewRecord
 from lookalike.verbs.records import remove
 from lookalike.verbs.search import search
-from peers.milvus import Milvus
+from peers.milvus import ETCD, OBJECTS, Milvus, milvus
 
 pytestmark = pytest.mark.slow
 KILLS, BATCH, SECONDS = 4, 400, 180.0
@@ -49,43 +51,84 @@ def patiently(act: Callable[[], object]) -> int:
             return failed
 
 
+def waited_for_an_answer(asked: list[int]) -> None:
+    """Until one question more was answered: nobody did anything that it would be."""
+    end, before = time.monotonic() + SECONDS, asked[0]
+    while asked[0] == before:
+        assert time.monotonic() < end, "no question is answered"
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def in_parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Milvus]:
+    """With an etcd and an object store of its own, as it is deployed."""
+    with milvus(tmp_path_factory.mktemp("parts"), apart=True) as server:
+        yield server
+
+
 def test_a_killed_engine_loses_and_doubles_nothing(milvus_server: Milvus, tmp_path: Path) -> None:
+    assert killed_in_turn(milvus_server, ["milvus"] * KILLS, tmp_path) > 0, "no search met a dead engine"
+
+
+def test_nor_does_one_whose_etcd_or_object_store_is_killed(in_parts: Milvus, tmp_path: Path) -> None:
+    killed_in_turn(in_parts, [ETCD, OBJECTS, "milvus", ETCD, OBJECTS], tmp_path)
+
+
+def killed_in_turn(server: Milvus, parts: list[str], tmp_path: Path) -> int:
+    """How many questions met a dead engine."""
     chance, stopped, failures = random.Random(3), threading.Event(), [0]
+    asked, killed, away = [0], list[tuple[float, int]](), list[float]()
+
+    def kill(part: str) -> None:
+        killed.append((time.monotonic(), server.kill(part)))
 
     def ask() -> None:
         with open_gallery(tmp_path / "engine") as asking:
-            known = [record.id for record in asking.store.records().values()][:20]
             while not stopped.is_set():
-                failures[0] += patiently(lambda: search(asking, id=chance.choice(known), where="Modality=CT"))
+                failures[0] += patiently(lambda: search(asking, id=chance.choice(kept), where="Modality=CT"))
+                asked[0] += 1
 
     with (
-        open_gallery(tmp_path / "engine", create=True, engine=milvus_server.address) as gallery,
+        open_gallery(tmp_path / "engine", create=True, engine=server.address) as gallery,
         open_gallery(tmp_path / "own", create=True, engine="embedded") as own,
     ):
         written(gallery, 0)
         written(own, 0)
         patiently(gallery.index)
+        kept = [record.id for record in own.store.records().values()][:20]
         asking = threading.Thread(target=ask)
         asking.start()
-        for kill in range(1, KILLS + 1):
-            killing = threading.Timer(chance.uniform(0, 1.5), milvus_server.kill)
+        for number, part in enumerate(parts, 1):
+            killing = threading.Timer(chance.uniform(0, 1.5), kill, [part])
             killing.start()
             for each in (gallery, own):
-                written(each, kill * BATCH)
-                gone = sorted(record.id for record in each.store.records().values())[kill::50]
-                remove(each, ids=gone)
+                written(each, number * BATCH)
+                gone = sorted(record.id for record in each.store.records().values())[number::50]
+                remove(each, ids=[identity for identity in gone if identity not in kept])
             patiently(gallery.index)
             killing.join()
-            milvus_server.wait()
+            server.wait()
             patiently(gallery.index)
+            waited_for_an_answer(asked)
+            away.append(time.monotonic() - killed[-1][0])
         stopped.set()
         asking.join()
         held = gallery.index()
         assert isinstance(held, MilvusIndex)
-        assert failures[0] > 0, "no search met a dead engine: nothing was tried"
-        assert held.count() == len(held) == len(own.index()) == own.store.count() == gallery.store.count()
+        stored, wrong = gallery.store.count(), 0
+        assert stored == own.store.count() == len(own.index()) == len(held)
+        there = held.few(parse("number>=0"), 10_000)
+        assert there is not None
         for i, record in enumerate([*own.store.records().values()][::97]):
             for where in (None, "Modality=CT", f"number<{200 * i}"):
                 mine, theirs = (search(each, id=record.id, k=10, where=where).hits for each in (own, gallery))
-                assert [hit.id for hit in mine] == [hit.id for hit in theirs]
+                wrong += [hit.id for hit in mine] != [hit.id for hit in theirs]
+        lost, doubled = stored - len(np.unique(there)), held.count() - len(np.unique(there))
+        print(
+            f"\n{parts} killed: of {stored} lost {lost}, doubled {doubled}; {wrong} answers wrong; {asked[0]} answered"
+        )
+        print(f"meanwhile, {failures[0]} not; back by itself after {', '.join(f'{each:.1f}' for each in away)} s")
+        assert (lost, doubled, wrong) == (0, 0, 0)
+        assert all(processes for _, processes in killed)
         gallery.name_engine("embedded")
+    return failures[0]

@@ -63,6 +63,13 @@ with serving() as pacs:
     sys.stdin.read()
 """
 
+_ASKED = """
+import json, sys, httpx
+method, path, body = sys.argv[1:]
+answer = httpx.request(method, f"http://127.0.0.1:8765/api/v1{path}", json=json.loads(body), timeout=60)
+print(answer.raise_for_status().text)
+"""
+
 
 @pytest.fixture(scope="module")
 def plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -196,6 +203,50 @@ def test_a_host_that_is_killed_half_way_loses_and_doubles_nothing(
     print(f"killed at {at} of {count}; {result['seconds']:.0f} s; {result['notes'][0]}")
     assert count // 2 < at < count
     assert (result["added"], result["skipped"], result["refused"], result["records"]) == (count, 0, [], count)
+    with open_gallery(there) as gallery, open_gallery(tmp_path / "here", create=True, encoder="squares") as here:
+        index(here, [folder])
+        assert len(gallery.index()) == gallery.store.count() == count
+        assert_same(here, gallery)
+
+
+def answered(cluster: RayCluster, method: str, path: str, body: Any = None) -> Any:
+    """What the service on the head says; None while it says nothing."""
+    words = [sys.executable, "-c", _ASKED, method, path, json.dumps(body)]
+    process = cluster.head.start(*words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    out, _ = process.communicate(timeout=_SECONDS)
+    return json.loads(out) if process.returncode == 0 else None
+
+
+@pytest.mark.slow
+def test_a_services_job_goes_on_when_a_host_is_killed(
+    cluster: RayCluster, installed_here: None, tmp_path: Path
+) -> None:
+    """While it is asked; it encodes where the configuration says."""
+    count, before = 2_000, 200
+    folder, there = drawn(tmp_path / "pictures", count), tmp_path / "there"
+    with open_gallery(there, create=True, encoder="squares") as gallery:
+        index(gallery, sorted(folder.iterdir())[:before])  # what answers until the job is done
+    killed = cluster.join()
+    words = ("serve", "--gallery", str(there), "--port", "8765", "--no-browser", "--import", f"all={folder}")
+    service = cluster.lookalike(*words, LOOKALIKE_RAY="ray")
+    try:
+        waited(lambda: answered(cluster, "GET", "/gallery"))
+        job = f"/jobs/{answered(cluster, 'POST', '/index', {'import': 'all'})['id']}"
+        waited(lambda: stored(there) > count // 4)
+        assert killed.processes("ray::Worker")
+        killed.kill()
+        at, started, counts = stored(there), time.monotonic(), []
+        while (said_ := answered(cluster, "GET", job))["state"] in ("queued", "running"):
+            hits = answered(cluster, "POST", "/search", {"query": {"vector": [1.0] * 192}, "k": before})["hits"]
+            counts.append(len({hit["id"] for hit in hits}))
+            assert len(hits) == counts[-1] == before
+            assert time.monotonic() < started + _SECONDS
+    finally:
+        service.terminate()
+        service.communicate()
+    seconds = time.monotonic() - started
+    print(f"killed at {at} of {count}; done after {seconds:.0f} s, {len(counts)} searches answered meanwhile")
+    assert (said_["state"], at < count, len(counts) > 0) == ("done", True, True)
     with open_gallery(there) as gallery, open_gallery(tmp_path / "here", create=True, encoder="squares") as here:
         index(here, [folder])
         assert len(gallery.index()) == gallery.store.count() == count

@@ -1,7 +1,8 @@
 """A real Milvus, in a network of its own: it listens on every address, and reaches nobody.
 
 Tests reach it through one port of this machine's loopback: a process that runs inside takes connections on a socket
-that was made outside.
+that was made outside. Its etcd and its object store are within it, or, as where it is deployed, apart: Debian's etcd
+and SeaweedFS.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ async def main():
 asyncio.run(main())
 """
 _SUPERVISE = """
-import os, subprocess, sys, time
+import json, os, subprocess, sys, threading, time
 from pathlib import Path
 import milvus
 server = milvus.MilvusServer()
@@ -57,12 +58,26 @@ milvus._initialize_data_files(sys.argv[1])
 there = Path(sys.argv[1])
 given = {"DEPLOY_MODE": "STANDALONE", "METRICS_PORT": "9091", "MILVUS_RUN_DIR": str(there / "run")}
 given["LD_LIBRARY_PATH"] = str(there / "bin")
-while True:
-    with (there / "logs" / "out").open("ab") as out:
-        words = [str(there / "bin" / "milvus"), "run", "standalone"]
-        subprocess.run(words, cwd=there, env={**os.environ, **given}, stdout=out, stderr=out)
-    time.sleep(0.2)
+def keep(words, given):
+    while True:
+        with (there / "logs" / Path(words[0]).name).open("ab") as out:
+            subprocess.run(words, cwd=there, env={**os.environ, **given}, stdout=out, stderr=out)
+        time.sleep(0.2)
+if apart := sys.argv[2:]:
+    etcd, weed = apart
+    told = there / "configs" / "milvus.yaml"
+    text = told.read_text().replace("    embed: true", "    embed: false")
+    told.write_text(text.replace("storageType: local", "storageType: minio"))
+    who = {"name": "milvus", "credentials": [{"accessKey": "minioadmin", "secretKey": "minioadmin"}]}
+    (there / "who").write_text(json.dumps({"identities": [{**who, "actions": ["Admin"]}]}))
+    (there / "objects").mkdir()
+    held = [weed, "server", "-dir=objects", "-ip=127.0.0.1", "-s3", "-s3.port=9000", "-s3.config=who"]
+    held += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-volume.max=8", "-master.volumeSizeLimitMB=64"]
+    for words in ([etcd, "--data-dir", "etcd"], [*held, "-master.telemetry=false"]):
+        threading.Thread(target=keep, args=(words, {}), daemon=True).start()
+keep([str(there / "bin" / "milvus"), "run", "standalone"], given)
 """
+ETCD, OBJECTS = "etcd", "weed"
 _HEALTHY = """
 import sys, urllib.request
 sys.exit(b"OK" not in urllib.request.urlopen("http://127.0.0.1:9091/healthz", timeout=5).read())
@@ -79,12 +94,17 @@ class Milvus:
     address: str
     folder: Path
 
-    def kill(self) -> None:
-        """Kill the server, as a machine that loses its power does."""
+    def kill(self, part: str = "milvus") -> int:
+        """Kill the server, as a machine that loses its power does; how many processes that were. part: or what it keeps
+        things in, where that is apart.
+        """
+        killed = 0
         for each in psutil.Process(self.process.pid).children(recursive=True):
             with suppress(psutil.NoSuchProcess):
-                if each.name() == "milvus":
+                if each.name() == part:
                     each.send_signal(signal.SIGKILL)
+                    killed += 1
+        return killed
 
     def is_healthy(self) -> bool:
         """Whether it says that it is."""
@@ -101,19 +121,26 @@ class Milvus:
 
 
 @contextmanager
-def milvus(folder: Path) -> Iterator[Milvus]:
-    """Milvus over an empty store in a folder. Skips where no network of one's own can be made."""
+def milvus(folder: Path, *, apart: bool = False) -> Iterator[Milvus]:
+    """Milvus over an empty store in a folder. apart: with an etcd and an object store of its own. Skips where no
+    network of one's own can be made.
+    """
     if importlib.util.find_spec("milvus") is None:
         pytest.skip("Milvus is not installed")
     if subprocess.run(["unshare", "-n", "true"], capture_output=True, check=False).returncode:
         pytest.skip("no network namespace can be made")
+    etcd, weed = shutil.which("etcd"), Path(sys.executable).with_name("weed")
+    if apart and etcd is None:
+        pytest.skip("etcd is not installed")
     folder.mkdir(parents=True, exist_ok=True)
     command = ["bash", "-c", 'ip link set lo up && exec "$@"', "bash", sys.executable, "-c", _SUPERVISE]
     with socket.socket() as listening, (folder / "log").open("wb") as log:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
         process = subprocess.Popen(
-            ["unshare", "-n", *command, str(folder / "data")], stdout=log, stderr=subprocess.STDOUT
+            ["unshare", "-n", *command, str(folder / "data"), *([etcd, str(weed)] if apart and etcd else [])],
+            stdout=log,
+            stderr=subprocess.STDOUT,
         )
         started = Milvus(process, f"milvus://127.0.0.1:{listening.getsockname()[1]}", folder)
         relay = None
