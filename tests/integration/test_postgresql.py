@@ -21,7 +21,7 @@ from running import COMMAND, answers, described, ids_of, refusal, run
 
 import lookalike as package
 from conftest import texture, write_pictures
-from lookalike.errors import GalleryError, LockedError, SlowFilterError
+from lookalike.errors import GalleryError, LockedError, SlowFilterError, UsageError
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.locks import writing
 from lookalike.ownership import config_folder
@@ -168,6 +168,14 @@ def test_a_gallery_from_elsewhere_connects_to_nothing_until_it_is_adopted(
         assert gallery.owned
         assert gallery.store.count() == 12
     assert config_folder() == tmp_path / "another-user"
+
+
+def test_what_no_database_holds_is_no_damage(made: Path) -> None:
+    with open_gallery(made) as gallery:
+        with pytest.raises(UsageError, match="64 bits"):
+            records.undo_labels(gallery, 1 << 63)
+        with pytest.raises(UsageError, match="null character"):
+            records.remove(gallery, patient="a\0b")
 
 
 def test_other_galleries_of_the_database_are_not_seen(

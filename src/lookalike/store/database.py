@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError, DataError, OperationalError
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from lookalike.errors import DamagedFileError, DatabaseGoneError, GalleryError, LookalikeError, UsageError
@@ -34,7 +34,8 @@ _WRITE: Final = {  # what begins a transaction that writes, and lets the others 
     POSTGRESQL: ("BEGIN", "UPDATE writes SET number = number + 1"),  # the row is locked until the end
 }
 _LATE: Final = "57014"  # SQLSTATE: query_canceled,
-_FORBIDDEN: Final = "42501"  # and insufficient_privilege
+_FORBIDDEN: Final = "42501"  # insufficient_privilege,
+_TOO_LARGE: Final = "22003"  # and numeric_value_out_of_range
 _GONE: Final = ("08", "57P0")  # how the codes begin of a lost connection, and of a server that goes or comes
 _SUPER_JOURNAL: Final = bytes.fromhex("d9d505f920a163d7")  # ends a journal that names another
 
@@ -310,12 +311,20 @@ def errors_named() -> Iterator[None]:
             f"the gallery's database cannot be used ({message}); "
             "close other programs that use it, check the disk's space and the folder's permissions"
         ) from None
-    except OverflowError:
-        raise UsageError("this asks for a number that no gallery has: of more than 64 bits") from None
-    except (DatabaseError, sqlite3.DatabaseError, UnicodeDecodeError) as error:
-        if getattr(getattr(error, "orig", None), "sqlstate", None) == _FORBIDDEN:
-            raise _unusable_server(error) from None
-        raise damaged() from None
+    except (DatabaseError, sqlite3.DatabaseError, OverflowError, UnicodeDecodeError) as error:
+        raise _refused(error) from None
+
+
+def _refused(error: Exception) -> LookalikeError:
+    """The error for what a database refuses to do, or finds that it cannot."""
+    state = getattr(getattr(error, "orig", None), "sqlstate", "")
+    if state == _FORBIDDEN:
+        return _unusable_server(error)
+    if state == _TOO_LARGE or isinstance(error, OverflowError):
+        return UsageError("this asks for a number that no gallery has: of more than 64 bits")
+    if state is None and isinstance(error, DataError):  # PostgreSQL's driver has not even asked
+        return UsageError("this asks for a text with a null character, which no gallery has")
+    return damaged()
 
 
 def _unusable_server(error: Any) -> GalleryError:
