@@ -10,6 +10,9 @@ WORKERS ?= $(shell expr $$(nproc) \* 3 / 2)
 # The environment's own node comes first, where the system has none that is new enough.
 NODE   := PATH="$(CURDIR)/$(BIN):$$PATH"
 
+# What was compiled is kept: tests start Python often, and each of their workers rewrites the assertions of all.
+unexport PYTHONDONTWRITEBYTECODE
+
 ENGINE ?= podman
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 
