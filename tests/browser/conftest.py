@@ -21,7 +21,7 @@ from lookalike.verbs.index import index
 from started import Started
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, BrowserContext, CDPSession, Page
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 # Chromium by itself asks its maker for updates and more: a test that watches requests wants none of it.
@@ -33,7 +33,10 @@ ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--process-per-site",  # pages of one context share what was compiled
 )
+DESK = {"width": 1280, "height": 800}
+OF_PAGES = ("viewport", "color_scheme")  # what a page of a context may have otherwise than another
 
 
 def chromium_program() -> str | None:
@@ -60,21 +63,52 @@ def keys_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOOKALIKE_CONFIG", str(copy))
 
 
+@pytest.fixture(scope="package")
+def kept_context(browser: Browser, served: str) -> Iterator[Callable[..., BrowserContext]]:
+    """A context for the pages of ``served``, by its options, with nothing that was stored in it. A page in a context of
+    its own loads and compiles everything anew, in twice to three times the processor time.
+    """
+    contexts: dict[str, tuple[BrowserContext, CDPSession]] = {}
+
+    def clean(**options: Any) -> BrowserContext:
+        if (key := repr(sorted(options.items()))) not in contexts:
+            context = browser.new_context(viewport=DESK, **options)
+            keeps = context.new_page()  # the process, while no test has a page
+            keeps.goto(f"{served}healthz")
+            contexts[key] = context, context.new_cdp_session(keeps)
+        context, devtools = contexts[key]
+        devtools.send("Storage.clearDataForOrigin", {"origin": served.rstrip("/"), "storageTypes": "all"})
+        context.clear_cookies()
+        return context
+
+    yield clean
+    for context, _devtools in contexts.values():
+        context.close()
+
+
 @pytest.fixture
 def page_without_errors(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Page]]:
-    """Makes pages: ``page_without_errors(color_scheme="dark", viewport=...)``, each in a context of its own.
+    """Makes pages: ``page_without_errors(color_scheme="dark", viewport=...)``, each in a context of its own, but
+    for the first of a test of ``served``.
 
     The test fails at its end if a page logged an error or threw one. expected: a regular expression of errors
     that the test brings about on purpose. Pictures of the page to look at (``artefacts``) cost a third of a second
     each: slow tests take theirs, the others where LOOKALIKE_TEST_PICTURES is set.
     """
-    contexts, errors = [], []
+    made, errors = [], []
     looked_at = "LOOKALIKE_TEST_PICTURES" in os.environ or request.node.get_closest_marker("slow") is not None
 
     def make(expected: str = r"(?!)", **options: Any) -> Page:
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
-        contexts.append(context)
-        page = context.new_page()
+        if made or "served" not in request.fixturenames:
+            context = browser.new_context(**{"viewport": DESK, **options})
+            made.append(context)
+            page = context.new_page()
+        else:
+            of_page = {name: options.pop(name) for name in OF_PAGES if name in options}
+            page = request.getfixturevalue("kept_context")(**options).new_page()
+            made.append(page)
+            page.set_viewport_size(of_page.get("viewport", DESK))
+            page.emulate_media(color_scheme=of_page.get("color_scheme"))
 
         def note(words: str) -> None:
             if not re.search(expected, words):
@@ -88,8 +122,8 @@ def page_without_errors(browser: Browser, request: pytest.FixtureRequest) -> Ite
         return page
 
     yield make
-    for context in contexts:
-        context.close()
+    for each in made:
+        each.close()
     assert errors == []
 
 
