@@ -52,7 +52,7 @@ export const gone = signal(false);
 /** True when the server wants a key. */
 export const locked = signal(false);
 
-/** RFC 9457 problem details, in the server's own words. */
+/** RFC 9457 problem details, in the page's language where that has them. */
 export class Problem extends Error {
   constructor(
     readonly status: number,
@@ -103,7 +103,8 @@ async function ask(method: string, path: string, body?: unknown, abort?: AbortSi
 async function problemOf(answer: Response): Promise<Problem> {
   try {
     const { title, detail, reason } = (await answer.json()) as Record<string, unknown>;
-    return new Problem(answer.status, String(title ?? answer.statusText), said(detail), String(reason ?? ""));
+    const words = messages.peek().audits.note(said(detail)).text;
+    return new Problem(answer.status, String(title ?? answer.statusText), words, String(reason ?? ""));
   } catch {
     return new Problem(answer.status, answer.statusText || `error ${answer.status}`, "");
   }

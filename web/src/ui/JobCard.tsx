@@ -4,6 +4,7 @@ import type { ComponentChildren } from "preact";
 import { cancel, isRunning } from "../jobs";
 import { messages } from "../messages";
 import type { Job } from "../types";
+import { FromServer } from "./FromServer";
 import { progressWords, shareOf, timesOf } from "./duration";
 import { sayProblem } from "./notice";
 import { Bar, BusyBar } from "./small";
@@ -36,7 +37,7 @@ export function JobCard({ job, children }: { job: Job; children?: ComponentChild
       )}
       {job.error && (
         <p class="alert" data-testid="job-error">
-          {job.error}
+          <FromServer said={messages.value.audits.note(job.error)} />
         </p>
       )}
       {children}

@@ -1,9 +1,8 @@
-/** Deutsch: was Prüfungen zu dem sagen, was sie gefunden haben, und wie sicher sie finden. */
-import type { Said } from "../en/audits";
+/** Deutsch: was der Server zu dem sagt, was er gefunden hat, und wie sicher Prüfungen finden. */
 import type { Messages } from "../en";
-
-/** Whole sentences of the server; what is caught is put in where $1, $2, ... stand. */
-type Sentences = readonly (readonly [RegExp, string])[];
+import { ANSWERS } from "./answers";
+import { REPORTS } from "./reports";
+import { germanOf, translated, type Sentences } from "./sentences";
 
 const REASONS: Sentences = [
   [/^nothing stands out from the background$/, "nichts hebt sich vom Hintergrund ab"],
@@ -69,8 +68,26 @@ const NOTES: Sentences = [
     /^not judged: it takes (\d+) pictures, of two patients$/,
     "nicht beurteilt: dazu braucht es $1 Bilder, von zwei Patienten",
   ],
+  [/^(\d+) records could not be compared\.$/, "$1 Einträge konnten nicht verglichen werden."],
+  [
+    /^Known outliers: (\d+) of the compared (records|studies), (\d+) not; no curve without both\.$/,
+    "Bekannte Ausreißer: $1 der verglichenen, $3 nicht; ohne beide keine Kurve.",
+  ],
+  [
+    /^Known outliers: (\d+) of the compared (?:records|studies), (\d+) not; one of the first lies farther than one of the others in ([\d.]+) of the pairs \(area under the ROC curve; (.+)\)\.$/,
+    (outliers, others, auc, interval) =>
+      `Bekannte Ausreißer: ${outliers} der verglichenen, ${others} nicht; in ${auc} der Paare liegt einer der ersten weiter als einer der anderen (Fläche unter der ROC-Kurve; ${interval!
+        .replace("too few patients for an interval", "zu wenige Patienten für ein Intervall")
+        .replace(/^95 % (\S+) to (\S+), patients drawn at random$/, "95 % $1 bis $2, Patienten zufällig gezogen")}).`,
+  ],
   [/^not looked for: (.+)$/, "nicht danach gesucht: $1"],
-  [/^by '([^']+)'$/, "nach „$1“"],
+  [
+    /^by '([^']+)'(?:, (.+))?$/,
+    (field, note) => {
+      const known = note && germanOf(note, NOTES);
+      return known === null ? null : `nach „${field}“${known ? `, ${known}` : ""}`;
+    },
+  ],
   [/^not audited: every record says the same$/, "nicht geprüft: alle Einträge sagen dasselbe"],
   [
     /^not listed: the neighbours of (\d+)% of the records say otherwise, too many to be wrong; pictures alone do not tell these values here$/,
@@ -78,20 +95,13 @@ const NOTES: Sentences = [
   ],
 ];
 
-function translated(said: string, sentences: Sentences): Said {
-  const found = sentences.find(([pattern]) => pattern.test(said));
-  return found
-    ? { text: said.replace(found[0], found[1]), isTranslated: true }
-    : { text: said, isTranslated: false };
-}
-
 export const audits: Messages["audits"] = {
   reason: (said) => translated(said, REASONS),
   advice: (fault, said) => {
     const own = ADVICE[fault];
     return { text: own ?? said, isTranslated: own !== undefined };
   },
-  note: (said) => translated(said, NOTES),
+  note: (said) => translated(said, [...NOTES, ...REPORTS, ...ANSWERS]),
   sure: "Wie sicher das hier gefunden wird",
   what: { quality: "Fehler", metadata: "Feld" },
   listed: "Gezeigt",

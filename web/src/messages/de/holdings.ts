@@ -1,18 +1,18 @@
 /** Deutsch: was in einer Galerie ist, was hinein- und hinausgeht, Kohorten, und die eigene Arbeit des Dienstes. */
 import { counting } from "../counting";
 import type { Messages } from "../en";
+import { ENCODERS } from "./reports";
+import { translated } from "./sentences";
 
 const counted = counting("de");
 const records = (count: number): string => counted(count, "Eintrag", "Einträge");
 const files = (count: number): string => counted(count, "Datei", "Dateien");
 
-const PHOTOGRAPHS = /^trained on photographs( \(\w+\))?, not on medical images/;
-
 export const holdings: Messages["holdings"] = {
   about: "Über diese Galerie",
   this: "Diese Galerie",
   contents: (count, refused) => `${records(count)}${refused ? `, ${files(refused)} abgelehnt` : ""}`,
-  encoder: (name, note) => `Encoder ${name}: ${note.replace(PHOTOGRAPHS, "an Fotos$1 trainiert, nicht an medizinischen Bildern")}.`,
+  encoder: (name, note) => `Encoder ${name}: ${translated(note, ENCODERS).text}.`,
   noJob: "Noch ist kein Auftrag gelaufen.",
   add: "Bilder hinzufügen",
   drop: (volumes) =>

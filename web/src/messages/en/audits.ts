@@ -1,4 +1,4 @@
-/** English: what audits say of what they found, in the server's words, and how surely they find. */
+/** English: what the server says of what it found, in its own words, and how surely audits find. */
 export interface Said {
   text: string;
   /** False where only the server's own words are there. */

@@ -2,6 +2,7 @@
 import { fixed, messages } from "../../messages";
 import { ask, go } from "../../state";
 import type { AdaptResult, Job, TuneResult } from "../../types";
+import { FromServer } from "../../ui/FromServer";
 import { Figure } from "../evaluate/Interval";
 import { points, pOf } from "../evaluate/partRows";
 import { Curves } from "./Curves";
@@ -99,7 +100,7 @@ function Tuned({ result }: { result: TuneResult }) {
       </div>
       {notes.map((note) => (
         <p class="note" key={note}>
-          {note}
+          <FromServer said={messages.value.audits.note(note)} />
         </p>
       ))}
     </>

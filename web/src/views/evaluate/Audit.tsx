@@ -4,6 +4,7 @@ import { api } from "../../api";
 import { ended, jobs } from "../../jobs";
 import { messages } from "../../messages";
 import { gallery } from "../../state";
+import { FromServer } from "../../ui/FromServer";
 import { JobCard } from "../../ui/JobCard";
 import { sayProblem } from "../../ui/notice";
 import { warningsOf } from "./figures";
@@ -61,7 +62,7 @@ export function Audit() {
               key={sentence}
               data-testid="audit-sentence"
             >
-              {sentence}
+              <FromServer said={messages.value.audits.note(sentence)} />
             </p>
           ))}
         </JobCard>

@@ -46,7 +46,7 @@ export function Jobs() {
 function Row({ job }: { job: Job }) {
   const { evaluate: words, jobs: says } = messages.value;
   const { created, started, finished, progress } = job;
-  const told = job.error ?? progress.message;
+  const told = messages.value.audits.note(job.error ?? progress.message ?? "").text;
   const [log, setLog] = useState<Log | null>(null);
   const open = (): void =>
     log ? setLog(null) : void api.job(job.id).then((found) => setLog(found.progress.log ?? []), sayProblem);

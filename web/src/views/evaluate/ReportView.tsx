@@ -4,6 +4,7 @@ import { useState } from "preact/hooks";
 import { api } from "../../api";
 import { fixed, messages } from "../../messages";
 import type { Report } from "../../types";
+import { FromServer } from "../../ui/FromServer";
 import { save } from "../../ui/files";
 import { sayProblem } from "../../ui/notice";
 import { Segments } from "../../ui/small";
@@ -42,7 +43,7 @@ export function ReportView({ report, job }: { report: Report; job: string }) {
         </span>
       </div>
       <p class="note">
-        {words.about(report.queries, report.patients, report.split, report.unscored)}
+        {words.about(report.queries, report.patients, messages.value.audits.note(report.split).text, report.unscored)}
       </p>
       {report.shift?.shifted && (
         <p class="abstains" data-testid="shift">
@@ -92,7 +93,7 @@ export function ReportView({ report, job }: { report: Report; job: string }) {
         <h3>{words.leakage}</h3>
         {[...new Set([report.audit.sentence, ...report.notes])].map((note) => (
           <p class="sentence" key={note}>
-            {note}
+            <FromServer said={messages.value.audits.note(note)} />
           </p>
         ))}
       </section>

@@ -2,6 +2,7 @@
 import { messages } from "../../messages";
 import type { Job } from "../../types";
 import { fileName } from "../../ui/facts";
+import { FromServer } from "../../ui/FromServer";
 import { metSentences, takenBy, takenSentence } from "./taken";
 
 const MOST_LISTED = 200;
@@ -15,9 +16,14 @@ export function Brought({ job }: { job: Job }) {
       <p class="note" data-testid="brought">
         {takenSentence(takenBy(job), state)}
       </p>
-      {[...metSentences(result.labels), ...result.notes].map((sentence) => (
+      {metSentences(result.labels).map((sentence) => (
         <p class="note" key={sentence} data-testid="brought-note">
           {sentence}
+        </p>
+      ))}
+      {result.notes.map((note) => (
+        <p class="note" key={note} data-testid="brought-note">
+          <FromServer said={messages.value.audits.note(note)} />
         </p>
       ))}
       {apart.length > 0 && (

@@ -7,6 +7,7 @@ import { ended, jobs } from "../../jobs";
 import { messages } from "../../messages";
 import { refresh } from "../../search";
 import type { Merged } from "../../types";
+import { FromServer } from "../../ui/FromServer";
 import { sayProblem } from "../../ui/notice";
 import { reasonsOf } from "./merged";
 
@@ -70,8 +71,8 @@ function Told({ merged }: { merged: Merged }) {
       {merged.labels_differ.length > 0 && <p>{words.labelsDiffer(merged.labels_differ.length)}</p>}
       <ul>
         {merged.notes.map((note) => (
-          <li class="note" lang="en" key={note}>
-            {note}
+          <li class="note" key={note}>
+            <FromServer said={messages.value.audits.note(note)} />
           </li>
         ))}
       </ul>

@@ -75,7 +75,7 @@ function Schedules({ items }: { items: readonly Schedule[] }) {
           {items.map((each) => (
             <tr key={each.kind} data-testid="schedule">
               <td>{jobName(each.kind)}</td>
-              <td>{each.when}</td>
+              <td>{messages.value.audits.note(each.when).text}</td>
               <td class="numbers">{moment(each.next)}</td>
               <td class={each.state === "failed" ? "failed" : ""}>{lastOf(each)}</td>
             </tr>

@@ -76,7 +76,7 @@ export function Agreement({ round, reader, onBack }: { round: ReadingRoundInfo; 
       {agreement && agreement.fleiss.length > 0 && (
         <Kappas title={words.allReaders(agreement.together)} labels={agreement.fleiss} />
       )}
-      {agreement && <p class="note">{[words.kappa, ...agreement.notes].join(" ")}</p>}
+      {agreement && <p class="note">{[words.kappa, ...agreement.notes.map((note) => messages.value.audits.note(note).text)].join(" ")}</p>}
       {row && read && <Differing row={row} records={differing(read.items, row.pair, row.label)} />}
       {decides && read && (
         <div class="row">

@@ -75,7 +75,7 @@ function chosenBy(): Choice {
 
 function Found() {
   const says = messages.value.search;
-  const note = result.value?.note ?? "";
+  const note = messages.value.audits.note(result.value?.note ?? "").text;
   const { asked, text, report, roi, per, ownPatient } = asking.value;
   const whole = isStudy(asked);
   const byReport = report !== "" && !text && !asked;
@@ -183,7 +183,7 @@ function FilteredAway() {
   return (
     <div class="abstains" role="status" data-testid="filtered-away">
       <p data-testid="search-note">
-        <strong>{sentence(result.value?.note ?? "")}</strong>
+        <strong>{sentence(messages.value.audits.note(result.value?.note ?? "").text)}</strong>
       </p>
       <ClearFilters />
     </div>
