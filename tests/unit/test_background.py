@@ -12,6 +12,7 @@ import lookalike
 from filled import fill, unit
 from lookalike.asking.background import ABSTAIN, space_background
 from lookalike.gallery import Gallery
+from lookalike.verbs.records import remove
 
 PATIENTS = 80  # each with two pictures that are nearly the same
 COUNT = 2 * PATIENTS
@@ -116,3 +117,24 @@ def test_a_filter_never_makes_something_unlike(
     for where in (None, "n>10", f"n={COUNT - 1}", "n<0"):  # nothing similar is here whatever the filter
         found = lookalike.search(made, vector=far, k=1, where=where)
         assert (found.abstained, found.unfiltered) == (True, None)
+
+
+def test_what_a_filter_takes_away_is_told_as_it_is_now(
+    make_gallery: Callable[..., Gallery], vectors: NDArray[np.float32]
+) -> None:
+    """What is nearest whatever the filter is remembered for a query, and forgotten with the vectors."""
+    made = make_gallery()
+    ids = fill(made, list(vectors), [f"p{i // 2}" for i in range(COUNT)], attributes=[{"n": i} for i in range(COUNT)])
+    query, where = vectors[20], f"n={COUNT - 1}"
+    left = list(range(COUNT))
+    for gone in (None, 20, 21):
+        if gone is not None:
+            remove(made, ids=[ids[gone]])
+            left.remove(gone)
+        for _ in range(2):
+            found = lookalike.search(made, vector=query, k=1, where=where)
+            assert found.unfiltered == pytest.approx(max(float(query @ vectors[i]) for i in left), abs=1e-6)
+    own = lookalike.search(made, id=ids[22], k=1, where=where).unfiltered
+    every = lookalike.search(made, id=ids[22], k=1, where=where, same_patient=True).unfiltered
+    assert own == pytest.approx(max(float(vectors[22] @ vectors[i]) for i in left if i // 2 != 11), abs=1e-6)
+    assert every == pytest.approx(1)

@@ -6,6 +6,7 @@ score is also reported as a percentile: the share of pairs of records of differe
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -33,6 +34,7 @@ _FEWEST: Final = 8  # records sampled at least, however many slices they have
 _NEAREST: Final = 200  # sampled records whose nearest record in the whole gallery is looked up
 _QUANTILES: Final = 1000
 _BINS: Final = 40
+_REMEMBERED: Final = 1000  # queries
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -174,7 +176,28 @@ def judged(gallery: Gallery, query: Query, best: Sequence[Ranked], who: Candidat
         return Judgement(known, -np.inf, kept)
     if who.filtered is None or not known.unlike(kept):  # what lies nearer than something near is not unlike either
         return Judgement(known, kept, kept)
-    return Judgement(known, space_closeness(gallery, query.space, query.vectors, replace(who, filtered=None)), kept)
+    return Judgement(known, _closeness_of_all(gallery, query, replace(who, filtered=None)), kept)
+
+
+_CLOSE: WeakKeyDictionary[Gallery, dict[str, tuple[Any, dict[bytes, float]]]] = WeakKeyDictionary()
+
+
+def _closeness_of_all(gallery: Gallery, query: Query, who: Candidates) -> float:
+    """``space_closeness`` without a filter, by the query's digest until a vector changes: whoever narrows a search asks
+    with one query again and again, and this takes as long as a search of everything.
+    """
+    row, spaces = gallery.space(query.space), _CLOSE.setdefault(gallery, {})
+    state = row.version, row.adapter, gallery.part
+    if query.space not in spaces or spaces[query.space][0] != state:
+        spaces[query.space] = state, {}
+    known = spaces[query.space][1]
+    asked = hashlib.blake2b(query.vectors.tobytes() + who.closed.tobytes(), digest_size=16).digest()
+    if (found := known.get(asked)) is None:
+        found = space_closeness(gallery, query.space, query.vectors, who)
+        if len(known) >= _REMEMBERED:
+            known.clear()
+        known[asked] = found
+    return found
 
 
 def space_closeness(gallery: Gallery, space: str, vectors: Vectors, who: Candidates) -> float:
