@@ -22,7 +22,7 @@ from lookalike.filters import And, Compare, Filter, Not, fields
 from lookalike.store.database import POSTGRESQL, damaged
 from lookalike.store.edits import edits_of
 from lookalike.store.lookup import Begin
-from lookalike.store.rows import CHUNK, driver_rows_in_parts
+from lookalike.store.rows import CHUNK, chosen_rows, driver_rows_in_parts, where_chosen
 from lookalike.store.schema import ATTRIBUTES, LABELS, RECORDS, VECTORS
 from lookalike.store.spaces import read_spaces
 from lookalike.store.value_columns import Said, ValueColumn, empty_column
@@ -33,6 +33,13 @@ MOST_HELD_IN_COLUMNS: Final = 5_000_000
 
 _MANY: Final = 10_000  # rows of a field
 _ANSWERS: Final = 4_000_000  # keys of the filters asked last, in all
+_ATTRIBUTES: Final = where_chosen(
+    ATTRIBUTES.c.record, ATTRIBUTES.c.record, ATTRIBUTES.c.name, ATTRIBUTES.c.text, ATTRIBUTES.c.number
+)
+_OF_RECORDS: Final = {
+    "label": where_chosen(LABELS.c.record, LABELS.c.record, LABELS.c.label),
+    **{name: where_chosen(RECORDS.c.key, RECORDS.c.key, RECORDS.c[name]) for name in ("id", "source", "patient")},
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,11 +155,8 @@ def _grown(connection: Connection, held: Columns, state: tuple[int, int], edited
     same_vectors = state[1] == held.state[1] and last == held.last
     keys, owners = (held.keys, held.owners) if same_vectors else _vectors_now(connection, held, again, edited)
     again[held.last + 1 :] = True
-
-    def changed(column: Any) -> Any:
-        return or_(column > held.last, column.in_(sorted(edited)))
-
-    of = {name: column.changed(again, _said(connection, name, changed)) for name, column in held.of.items()}
+    said = _said_again(connection, held, edited, last)
+    of = {name: column.changed(again, said.get(name, ())) for name, column in held.of.items()}
     same = {name for name, column in of.items() if same_vectors and column is held.of[name]}
     answers = {tree: found for tree, found in list(held.answers.items()) if fields(tree) <= same}
     return Columns(state, max(last, held.last), keys, owners, of, answers)
@@ -172,24 +176,37 @@ def _vectors_now(
     return keys[order], owners[order]
 
 
+def _said_again(connection: Connection, held: Columns, edited: set[int], last: int) -> Mapping[str, list[Said]]:
+    """What new records and edited ones say in the fields that are held: three looks, however many these are."""
+    newer = select(RECORDS.c.key).where(RECORDS.c.key > held.last)
+    keys = sorted(edited.union(connection.scalars(newer) if last > held.last else ()))
+    found: dict[str, list[Said]] = {}
+    for name in held.of.keys() & _OF_RECORDS.keys():
+        found[name] = [(key, text, None) for key, text in chosen_rows(connection, _OF_RECORDS[name], keys)]
+    if attributes := held.of.keys() - _OF_RECORDS.keys():
+        for key, name, text, number in chosen_rows(connection, _ATTRIBUTES, keys):
+            if name in attributes:
+                found.setdefault(name, []).append((key, text, number))
+    return found
+
+
 def _with_columns(connection: Connection, columns: Columns, names: Iterable[str]) -> Columns:
     nothing = np.zeros(columns.last + 1, np.bool_)
     new = {name: empty_column().changed(nothing, _said(connection, name)) for name in names}
     return replace(columns, of={**columns.of, **new}) if new else columns
 
 
-def _said(connection: Connection, name: str, among: Callable[[Any], Any] | None = None) -> Iterator[Said]:
-    """What the records, or those ``among`` chooses by the column of their key, say in a field."""
+def _said(connection: Connection, name: str) -> Iterator[Said]:
+    """What the records say in a field."""
     if name == "label":
-        key, query = LABELS.c.record, select(LABELS.c.record, LABELS.c.label, null())
-    elif name in ("id", "source", "patient"):
-        key, query = RECORDS.c.key, select(RECORDS.c.key, RECORDS.c[name], null())
+        query: Select[Any] = select(LABELS.c.record, LABELS.c.label, null())
+    elif name in _OF_RECORDS:
+        query = select(RECORDS.c.key, RECORDS.c[name], null())
     else:
-        key, columns = ATTRIBUTES.c.record, (ATTRIBUTES.c.record, ATTRIBUTES.c.text, ATTRIBUTES.c.number)
-        by_index = among is None and _is_rare(connection, name)
-        query = select(*columns).where((ATTRIBUTES.c.name if by_index else _by_no_index(connection)) == name)
-    parts = driver_rows_in_parts(connection, query if among is None else query.where(among(key)))
-    return itertools.chain.from_iterable(parts)
+        by_index = _is_rare(connection, name)
+        query = select(ATTRIBUTES.c.record, ATTRIBUTES.c.text, ATTRIBUTES.c.number)
+        query = query.where((ATTRIBUTES.c.name if by_index else _by_no_index(connection)) == name)
+    return itertools.chain.from_iterable(driver_rows_in_parts(connection, query))
 
 
 def _is_rare(connection: Connection, name: str) -> bool:
@@ -201,9 +218,7 @@ def _is_rare(connection: Connection, name: str) -> bool:
 
 
 def _by_no_index(connection: Connection) -> Any:
-    """The name of a field for SQLite not to go by its index: it would take it for all rows of that name, also where a
-    few records are wanted. PostgreSQL knows how many there are.
-    """
+    """The name of a field for SQLite not to go by its index. PostgreSQL knows how many rows there are."""
     if connection.dialect.name == POSTGRESQL:
         return ATTRIBUTES.c.name
     return UnaryExpression(ATTRIBUTES.c.name, operator=custom_op("+"))

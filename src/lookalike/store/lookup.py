@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -27,7 +27,7 @@ _KEYS_BY_RECORD: Final = where_chosen(VECTORS.c.record, VECTORS.c.key)
 class Lookup(Protocol):
     """The lookups that both implementations answer alike."""
 
-    def by_key(self, keys: Iterable[int] | None) -> dict[int, Record]:
+    def by_key(self, keys: Iterable[int] | None) -> Mapping[int, Record]:
         """Complete records by key, without missing ones; all records for None."""
 
     def by_id(self, identity: str) -> Record | None:

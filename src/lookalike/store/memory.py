@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, Select, func, or_, select
 
 from lookalike.store.edits import Edits, edits_of
+from lookalike.store.layered import Layered
 from lookalike.store.lookup import Begin
-from lookalike.store.rows import whole_records
+from lookalike.store.rows import driver_rows, whole_records
 from lookalike.store.schema import RECORDS, VECTORS
 from lookalike.store.spaces import read_spaces
 from lookalike.types import BASE, Keys, Record
@@ -23,23 +24,25 @@ MOST_HELD: Final = 300_000  # records, half a kilobyte each; with more the datab
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Held:
-    """A ``Lookup`` over a snapshot. keys (n,): of every vector, ascending; owner (n,): the record's key of each.
-    order (n,): the vectors' positions by ascending owner, so that a record's own are found at once.
+    """A ``Lookup`` over a snapshot. records, ids, patients: by key, by public id, and the keys by patient group. keys
+    (n,): of every vector, ascending; owner (n,): the record's key of each. order (n,): the vectors' positions by
+    ascending owner, so that a record's own are found at once. last: the greatest key of a record, at least.
     """
 
-    records: dict[int, Record]
-    ids: dict[str, Record]
-    patients: dict[str, list[int]]
+    records: Layered[int, Record]
+    ids: Layered[str, Record]
+    patients: Layered[str, list[int]]
     keys: Keys
     owner: NDArray[np.int64]
     order: NDArray[np.int64]
+    last: int
 
-    def by_key(self, keys: Iterable[int] | None) -> dict[int, Record]:
+    def by_key(self, keys: Iterable[int] | None) -> Mapping[int, Record]:
         """Records by key."""
         if keys is None:
-            return self.records
-        wanted = [int(key) for key in keys]
-        return {key: self.records[key] for key in wanted if key in self.records}
+            return self.records.whole()
+        found = ((key, self.records.get(key)) for key in map(int, keys))
+        return {key: record for key, record in found if record is not None}
 
     def by_id(self, identity: str) -> Record | None:
         """One record."""
@@ -60,15 +63,18 @@ class Held:
 
     def keys_of_patient(self, patient: str) -> Keys:
         """The vector keys of one patient group."""
-        return self.keys_of(self.patients.get(patient, ()))
+        return self.keys_of(self.patients.get(patient) or ())
 
     def keys_of(self, records: Iterable[int]) -> Keys:
         """The vector keys of records."""
+        return self.keys[self.places_of(records)]
+
+    def places_of(self, records: Iterable[int]) -> NDArray[np.int64]:
+        """Where the vectors of records stand among ``keys``."""
         own = np.array([int(key) for key in records], np.int64)
         first = np.searchsorted(self.owner, own, "left", sorter=self.order)
         last = np.searchsorted(self.owner, own, "right", sorter=self.order)
-        places = [self.order[i:j] for i, j in zip(first, last, strict=True)]
-        return self.keys[np.concatenate(places)] if places else np.empty(0, np.int64)
+        return np.concatenate([_NONE, *(self.order[i:j] for i, j in zip(first, last, strict=True))])
 
 
 class Memory:
@@ -104,9 +110,9 @@ class Memory:
             state = edits.number, read_spaces(connection)[BASE].version
             edited = edits.keys_since(self._state[0])
             if self._held is None or edited is None:
-                self._held = _grown(_NOTHING, connection)
+                self._held = _whole(connection)
             elif state != self._state:
-                self._held = _grown(_without(self._held, edited) if edited else self._held, connection, edited)
+                self._held = _changed(self._held, connection, edited)
             self._state = state
 
     def _are_too_many(self, connection: Connection, edits: Edits) -> bool:
@@ -121,41 +127,62 @@ class Memory:
         return beyond > 0
 
 
-def _without(held: Held, edited: set[int]) -> Held:
-    """The snapshot without edited records, which are to be read again if they still exist."""
-    others = ~np.isin(held.owner, list(edited))
-    by_key, by_id, by_patient = dict(held.records), dict(held.ids), dict(held.patients)
-    for key in edited & by_key.keys():
-        record = by_key.pop(key)
-        del by_id[record.id]
-        if left := [each for each in by_patient.pop(record.patient) if each != key]:
-            by_patient[record.patient] = left
-    keys, owner = held.keys[others], held.owner[others]
-    return Held(by_key, by_id, by_patient, keys, owner, np.argsort(owner, kind="stable"))
+def _whole(connection: Connection) -> Held:
+    """What the database holds."""
+    records = whole_records(connection, None)
+    patients: dict[str, list[int]] = {}
+    for key, record in records.items():
+        patients.setdefault(record.patient, []).append(key)
+    ids = {record.id: record for record in records.values()}
+    rows = _rows(connection, _VECTORS)
+    last = max(records, default=0)
+    return _of_vectors(Layered(records), Layered(ids), Layered(patients), rows, last)
 
 
-def _grown(held: Held, connection: Connection, edited: Iterable[int] = ()) -> Held:
-    """The snapshot with the records and vectors added since, and with the edited ones."""
-    last, end = max(held.records, default=0), int(held.keys.max(initial=0))
-    chosen = or_(RECORDS.c.key > last, RECORDS.c.key.in_(list(edited)))
-    wanted = None if not last else list(connection.scalars(select(RECORDS.c.key).where(chosen)))
-    new = whole_records(connection, wanted)
-    newer = or_(VECTORS.c.key > end, VECTORS.c.record.in_(list(edited)))
-    vectors = select(VECTORS.c.key, VECTORS.c.record)
-    vectors = vectors.where(newer) if last else vectors
-    rows = np.array(connection.execute(vectors).all(), np.int64).reshape(-1, 2)
-    by_patient = dict(held.patients)
-    came: dict[str, list[int]] = {}
-    for key, record in new.items():
-        came.setdefault(record.patient, []).append(key)
-    for patient, own in came.items():
-        by_patient[patient] = [*by_patient.get(patient, ()), *own]
-    keys, owner = np.concatenate([held.keys, rows[:, 0]]), np.concatenate([held.owner, rows[:, 1]])
-    ascending = np.argsort(keys, kind="stable")
-    keys, owner = keys[ascending], owner[ascending]
-    by_id = {**held.ids, **{record.id: record for record in new.values()}}
-    return Held({**held.records, **new}, by_id, by_patient, keys, owner, np.argsort(owner, kind="stable"))
+def _changed(held: Held, connection: Connection, edited: set[int]) -> Held:
+    """The snapshot with the records and vectors added since, and with the edited ones as they are now."""
+    chosen = or_(RECORDS.c.key > held.last, RECORDS.c.key.in_(sorted(edited)))
+    new = whole_records(connection, list(connection.scalars(select(RECORDS.c.key).where(chosen))))
+    gone = [record for key in edited if (record := held.records.get(key)) is not None]
+    records = held.records.changed({**dict.fromkeys(edited), **new})
+    ids = held.ids.changed({record.id: None for record in gone} | {record.id: record for record in new.values()})
+    patients = held.patients.changed(_patients(held, gone, new.values()))
+    last = max(held.last, *new) if new else held.last
+    newer = or_(VECTORS.c.key > int(held.keys.max(initial=0)), VECTORS.c.record.in_(sorted(edited)))
+    rows, own = _rows(connection, _VECTORS.where(newer)), np.sort(held.places_of(edited))
+    if np.array_equal(rows, np.stack([held.keys[own], held.owner[own]], axis=1)):  # none has changed
+        return Held(records, ids, patients, held.keys, held.owner, held.order, last)
+    others = np.delete(np.stack([held.keys, held.owner], axis=1), own, axis=0)
+    return _of_vectors(records, ids, patients, np.concatenate([others, rows]), last)
+
+
+def _patients(held: Held, gone: Iterable[Record], new: Iterable[Record]) -> dict[str, list[int] | None]:
+    """The records' keys of the patient groups that some leave and others come to."""
+    found: dict[str, list[int]] = {}
+    for record in gone:
+        found.setdefault(record.patient, [*(held.patients.get(record.patient) or ())]).remove(record.key)
+    for record in new:
+        found.setdefault(record.patient, [*(held.patients.get(record.patient) or ())]).append(record.key)
+    return {patient: keys or None for patient, keys in found.items()}
+
+
+def _of_vectors(
+    records: Layered[int, Record],
+    ids: Layered[str, Record],
+    patients: Layered[str, list[int]],
+    rows: NDArray[np.int64],
+    last: int,
+) -> Held:
+    """rows (n, 2): the key of each vector and of its record."""
+    keys, owner = np.ascontiguousarray(rows[np.argsort(rows[:, 0], kind="stable")].T)
+    return Held(records, ids, patients, keys, owner, np.argsort(owner, kind="stable"), last)
+
+
+def _rows(connection: Connection, query: Select[Any]) -> NDArray[np.int64]:
+    """(n, 2), ascending by the first column."""
+    rows = np.array(driver_rows(connection, query), np.int64).reshape(-1, 2)
+    return rows[np.argsort(rows[:, 0], kind="stable")]
 
 
 _NONE: Final = np.empty(0, np.int64)
-_NOTHING: Final = Held({}, {}, {}, _NONE, _NONE, _NONE)
+_VECTORS: Final = select(VECTORS.c.key, VECTORS.c.record)

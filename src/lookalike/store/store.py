@@ -367,7 +367,7 @@ class Store:
     def _held(self) -> Held | None:
         return None if self._memory is None else self._memory.held()
 
-    def records(self, keys: Iterable[int] | None = None) -> dict[int, Record]:
+    def records(self, keys: Iterable[int] | None = None) -> Mapping[int, Record]:
         """Complete records by key; all of them without ``keys``."""
         return self._lookup().by_key(keys)
 
