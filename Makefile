@@ -51,15 +51,13 @@ test: $(PAGE) lint test-page  ## Everything but what takes minutes
 test-page: $(PAGE)  ## The page's types and unit tests
 	cd web && $(NODE) npm run --silent types:check && $(NODE) npm test --silent
 
-# The suites of the store and of the verbs, which know nothing of where records are; each process starts a server of its own.
-ON_POSTGRESQL = $(addsuffix .py,$(addprefix tests/unit/test_,store store_damage search search_beside studies reports candidates patches \
-  linked gallery label_log labels item_labels keys cohorts own_patient ownership priors classify classify_vote classify_evaluated evaluate \
-  evaluate_parts evaluate_queries evaluate_report evaluate_together adapters second_encoder erase_proof background collection \
-  volumes_ranked noted_commands doctor_whole chosen_rows confusion) $(addprefix tests/integration/test_,cli cli_dataset cli_manners \
-  cli_pictures cli_places gone import kept_out pull receive volumes backup export export_vectors listings merge migrate_sources regions s3 \
-  send send_from_pacs series))
+# All that open galleries and know nothing of where their records are, but for those that bring an engine, a cluster or a
+# PostgreSQL themselves; each process starts a server of its own.
+ON_POSTGRESQL = $(filter-out %_engine.py %_engine_migrated.py %_engine_served.py %_postgresql.py %_postgresql_backup.py %_ray.py, \
+  $(shell grep -lE 'open_gallery|make_gallery|make_store|lookalike\.open|"--gallery"|serving|import .*Store' tests/unit/test_*.py tests/contracts/test_*.py \
+  tests/integration/test_*.py tests/server/test_*.py))
 
-test-postgresql: $(VENV)/.installed  ## The store's and the verbs' tests again, with every gallery's records in a PostgreSQL
+test-postgresql: $(VENV)/.installed  ## The tests that open galleries again, with every gallery's records in a PostgreSQL
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n $(WORKERS) --dist worksteal --on-postgresql -m 'not slow' $(ON_POSTGRESQL)
 
 test-slow: $(PAGE)  ## What takes minutes

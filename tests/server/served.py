@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import ssl
 import time
@@ -24,6 +25,7 @@ from lookalike.server.metrics import Metrics
 from lookalike.server.service import Service, Shared, open_service
 from lookalike.server.settings import ServerSettings
 from lookalike.server.wrong_keys import WrongKeys
+from lookalike.store.postgresql import PostgreSQLDatabase
 from lookalike.verbs.index import index
 from started import Started
 
@@ -133,6 +135,12 @@ def problem(answer: httpx.Response, status: int, reason: str) -> None:
     said = answer.json()
     assert {"type", "title", "status", "detail", "reason"} <= said.keys()
     assert (said["status"], said["reason"]) == (status, reason), said
+
+
+def whole(records: int) -> dict[str, object]:
+    """What is said of so many records that have gone without a trace."""
+    beyond = PostgreSQLDatabase.beyond if os.environ.get("LOOKALIKE_STORE") else ""
+    return {"records": records, "erased": True, "beyond": beyond}
 
 
 def to_json(value: Any) -> Any:

@@ -15,13 +15,12 @@ from pathlib import Path
 import PIL.Image
 import psutil
 import pytest
-from served import API, RECORDS, Server, eventually, make_gallery, serving
+from served import API, RECORDS, Server, eventually, make_gallery, serving, whole
 from sqlalchemy import update
 
 from conftest import texture
 from dicoms import data_set, save
 from lookalike.gallery import Gallery, open_gallery
-from lookalike.store.postgresql import PostgreSQLDatabase
 from lookalike.store.schema import RECORDS as RECORDS_TABLE
 from lookalike.verbs.index import index
 from lookalike.verbs.records import browse, label, remove
@@ -123,12 +122,6 @@ def traces(person: Person, *places: Path) -> list[str]:
         held = os.fsencode(path.name) + (path.read_bytes() if path.is_file() and not path.is_symlink() else b"")
         found += [str(path) for word in person.words if word in held]
     return found
-
-
-def whole(records: int) -> dict[str, object]:
-    """What is said of so many records that have gone without a trace."""
-    beyond = PostgreSQLDatabase.beyond if os.environ.get("LOOKALIKE_STORE") else ""
-    return {"records": records, "erased": True, "beyond": beyond}
 
 
 def told(person: Person, server: Server) -> list[str]:

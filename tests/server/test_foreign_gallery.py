@@ -28,6 +28,7 @@ from lookalike.verbs.pictures import Pictures
 from lookalike.verbs.records import remove
 from lookalike.verbs.search import search
 
+pytestmark = pytest.mark.sqlite_file  # which is what another has written
 CANARY = b"canary: no gallery may show this"
 Contents = dict[str, bytes]
 

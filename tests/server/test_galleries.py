@@ -320,7 +320,7 @@ def forbid(folder: Path) -> None:
     folder.write_text("a file where a folder should be", encoding="utf-8")
 
 
-@pytest.mark.parametrize("harm", [shutil.rmtree, damage, forbid])
+@pytest.mark.parametrize("harm", [shutil.rmtree, pytest.param(damage, marks=pytest.mark.sqlite_file), forbid])
 @pytest.mark.parametrize(("broken", "well"), [("head", "chest"), ("chest", "head")])
 def test_one_that_cannot_be_opened_stops_no_other_and_comes_back(
     copies: dict[str, Path], folders: dict[str, Path], harm: Callable[[Path], None], broken: str, well: str
@@ -397,6 +397,7 @@ def test_without_any_gallery_and_for_strangers(tmp_path: Path) -> None:
         assert told.json()["items"] == []
 
 
+@pytest.mark.sqlite_file  # a copy of the folder is another gallery
 def test_the_command_serves_what_the_file_names(copies: dict[str, Path], tmp_path: Path) -> None:
     """A real server: two galleries, and one that is not there."""
     with serving(copies["chest"], "--gallery", f"head={copies['head']}", "--gallery", f"{tmp_path}/gone") as server:

@@ -26,6 +26,7 @@ from lookalike.server.jobs.erased import ErasedMeanwhile
 from lookalike.server.jobs.process import WORK, do_job
 from lookalike.server.serialise import plain
 from lookalike.store.cohorts import cohort_members
+from lookalike.store.place import is_elsewhere
 from lookalike.verbs.adapt import adapt
 from lookalike.verbs.cohorts.cohorts import save_cohort
 from lookalike.verbs.evaluate import evaluate
@@ -111,13 +112,20 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
         PIL.Image.fromarray(texture(2000 + number)).save(pictures / f"w{number:03}.png")
         lines.append(f"w{number:03}.png,{'even' if number % 2 else 'odd'},p{number}")
     (pictures / "labels.csv").write_text("\n".join(lines) + "\n")
-    with open_gallery(base / "g", create=True) as gallery:
+    return filled(base / "g", pictures)
+
+
+def filled(folder: Path, pictures: Path) -> Path:
+    with open_gallery(folder, create=True) as gallery:
         index(gallery, [pictures], labels=pictures / "labels.csv")
-    return base / "g"
+    return folder
 
 
 @pytest.fixture
 def folder(many: Path, tmp_path: Path) -> Path:
+    """A gallery for each test; a copy of the folder would have the same records where they are elsewhere."""
+    if is_elsewhere(many):
+        return filled(tmp_path / "g", many.with_name("pictures"))
     return Path(shutil.copytree(many, tmp_path / "g"))
 
 
