@@ -22,10 +22,10 @@ from lookalike.errors import LockedError
 
 WRITING: Final = "writing.lock"
 _TURN: Final = "turn.lock"
-_ERASING: Final = "erasing.lock"
+ERASING: Final = "erasing.lock"
 _MIGRATING: Final = "migrating.lock"
 _FILLING: Final = "engine.lock"
-LOCKS: Final = (WRITING, _TURN, _ERASING, _MIGRATING, _FILLING)
+LOCKS: Final = (WRITING, _TURN, ERASING, _MIGRATING, _FILLING)
 _LOOK_EVERY: Final = 0.02  # seconds
 
 
@@ -107,7 +107,7 @@ class Turn:
     @property
     def is_awaited(self) -> bool:
         """Whether an erasure waits for this writer to give way."""
-        return self._lock.is_other_held(_ERASING)
+        return self._lock.is_other_held(ERASING)
 
     def give_way(self) -> None:
         """Let the erasures that wait go first; called where nothing is half done. Returns once they are done."""
@@ -140,7 +140,7 @@ def writing(locks: Locks, patience: float) -> Iterator[Turn]:
 def erasing(locks: Locks, patience: float) -> Iterator[None]:
     """The turn of an erasure: other erasures are waited for, a long writer gives way. Raises as ``writing``."""
     end = time.monotonic() + patience
-    with _locked(locks, _ERASING, patience), _locked(locks, _TURN, end - time.monotonic()):
+    with _locked(locks, ERASING, patience), _locked(locks, _TURN, end - time.monotonic()):
         yield
 
 
@@ -161,7 +161,7 @@ def filling_engine(locks: Locks, patience: float) -> Iterator[None]:
 @contextmanager
 def between_erasures(locks: Locks) -> Iterator[None]:
     """Within, no erasure begins: for a write that takes a moment, by who has no turn. Raises OSError."""
-    with locks.opened(_ERASING) as lock:
+    with locks.opened(ERASING) as lock:
         lock.share()
         yield
 

@@ -41,7 +41,7 @@ def forge(folder: Path, kind: str, data: bytes, **made_of: Any) -> None:
     said = json.loads((folder / "indexes" / "base.json").read_bytes())["made_of"]
     about = files._about(kind, {**said, **made_of})
     (folder / "indexes" / "base.index").write_bytes(data)
-    header = {**about, "sha256": files._digest(about, BytesIO(data))}
+    header = files._header_of(about, files._digests(BytesIO(data)))
     (folder / "indexes" / "base.json").write_text(json.dumps(header))
 
 
@@ -128,6 +128,6 @@ def test_a_loader_that_fails_gives_no_index(tmp_path: Path) -> None:
     for name, kind, data in forgeries():
         about = files._about(kind, made_of)
         (tmp_path / "x.index").write_bytes(data)
-        (tmp_path / "x.json").write_text(json.dumps({**about, "sha256": files._digest(about, BytesIO(data))}))
+        (tmp_path / "x.json").write_text(json.dumps(files._header_of(about, files._digests(BytesIO(data)))))
         if name.startswith("a graph with") or name in ("no index", "no such kind", "another kind") or "cut" in name:
             files.load_index(tmp_path, "x", made_of)  # an index or None, and no exception

@@ -5,23 +5,30 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from lookalike.erasing import tidy
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.indexes import chain, spaces
 from lookalike.indexes.files import followed
 from lookalike.store import Batch, NewRecord, edits, record_id
 from lookalike.store.since import layout_of
 from lookalike.types import Vectors
+from lookalike.verbs.doctor import doctor
 from lookalike.verbs.records import label, remove
 
 pytestmark = pytest.mark.sqlite_file  # what is made anew is made from a copy of the folder
@@ -200,6 +207,95 @@ def test_nothing_of_a_removed_vector_stays_in_a_file(
     grown.check()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_removed_is_overwritten_where_it_is(kind: str, make: Callable[[str], Grown]) -> None:
+    grown = make(kind)
+    large = max(grown.files(), key=lambda name: (grown.folder / "indexes" / name).stat().st_size)
+    inode, before = grown.files()[large], (grown.folder / "indexes" / large).read_bytes()
+    with open_gallery(grown.folder) as reader, open_gallery(grown.folder) as writer:
+        reader.index()
+        assert remove(writer, ids(range(7, 9))).erased
+        assert reader.index_base() is not writer.index_base()
+        keys, _scores = reader.index().search(unit(7), MANY - 2)
+        assert {8, 9}.isdisjoint(keys[0].tolist())
+        assert set(keys[0].tolist()) <= {*range(1, MANY + 1), -1}
+    names = {number: name for name, number in grown.files().items()}
+    assert names[inode] != large
+    after = (grown.folder / "indexes" / names[inode]).read_bytes()
+    changed = np.flatnonzero(np.frombuffer(before, np.uint8) != np.frombuffer(after, np.uint8))
+    assert 0 < len(changed) < len(before) / 20
+    assert b"".join(unit(7)) not in after
+    grown.check()
+
+
+@pytest.mark.parametrize("call", [2, *(pytest.param(call, marks=pytest.mark.slow) for call in (1, *range(3, 8)))])
+def test_an_erasure_that_ends_within_leaves_files_that_are_not_believed(
+    call: int, grown: Grown, monkeypatch: Patch
+) -> None:
+    calls = count(1)
+
+    def fsync(_descriptor: int) -> None:
+        if next(calls) == call:
+            raise OSError(5, "no more")
+
+    with open_gallery(grown.folder) as writer:
+        writer.index()
+        with Patch.context() as patch:
+            patch.setattr("lookalike.indexes.files.os.fsync", fsync)
+            removed = remove(writer, ids(range(7, 9)))
+        assert removed.records == 2
+        assert len(writer.index()) == MANY - 2
+    grown.check()
+
+
+ERASES_UNTIL = """
+import itertools, os, sys
+from pathlib import Path
+from lookalike.gallery import open_gallery
+from lookalike.verbs.records import remove
+folder, call, *ids = sys.argv[1:]
+with open_gallery(Path(folder)) as gallery:
+    gallery.index()
+    calls, fsync = itertools.count(1), os.fsync
+    os.fsync = lambda opened: os._exit(9) if next(calls) == int(call) else fsync(opened)
+    remove(gallery, ids)
+"""
+
+
+@pytest.mark.parametrize("call", [3, *(pytest.param(call, marks=pytest.mark.slow) for call in (1, 2, *range(4, 9)))])
+def test_a_process_that_ends_while_it_overwrites_leaves_nothing_that_is_believed(call: int, grown: Grown) -> None:
+    command = [sys.executable, "-c", ERASES_UNTIL, str(grown.folder), str(call), *ids(range(7, 9))]
+    assert subprocess.run(command, check=False).returncode in (9, 0)
+    with open_gallery(grown.folder) as gallery:
+        assert len(gallery.index()) == MANY - 2
+        assert tidy(gallery, 60)
+        assert doctor(gallery).healthy
+    assert unit(7).tobytes() not in whole(grown.folder)
+    grown.check()
+
+
+def test_where_much_is_gone_it_is_made_anew(grown: Grown) -> None:
+    size = max(path.stat().st_size for path in (grown.folder / "indexes").iterdir())
+    for start in range(0, 300, 20):  # none of them is many
+        with open_gallery(grown.folder) as writer:
+            remove(writer, ids(range(start, start + 20)))
+    grown.check()
+    assert max(path.stat().st_size for path in (grown.folder / "indexes").iterdir()) < 0.95 * size
+
+
+def test_who_opens_an_index_while_another_erases_waits_for_it(grown: Grown, monkeypatch: Patch) -> None:
+    inodes = grown.files()
+    (grown.folder / "indexes").rename(grown.folder / "away")
+
+    def sleep(_seconds: float) -> None:
+        (grown.folder / "away").rename(grown.folder / "indexes")
+
+    monkeypatch.setattr(spaces, "time", SimpleNamespace(sleep=sleep, monotonic=time.monotonic))
+    with open_gallery(grown.folder) as other, open_gallery(grown.folder) as reader, other.erasing(60):
+        assert len(reader.index()) == MANY
+    assert grown.files() == inodes
+
+
 def whole(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
 
@@ -252,11 +348,11 @@ def test_a_damaged_file_is_not_believed(
     if damage == "forged":
         beside = path.with_suffix(".json")
         told = json.loads(beside.read_bytes())
-        from lookalike.indexes.files import _digest
+        from lookalike.indexes.files import _digests, _header_of
 
         about = {name: told[name] for name in ("layout", "kind", "made_of")}
         with path.open("rb") as file:
-            beside.write_text(json.dumps({**about, "sha256": _digest(about, file)}))
+            beside.write_text(json.dumps(_header_of(about, _digests(file))))
     found = grown.found(unit(5, 3))
     assert np.mean([len({*a} & {*b}) / 20 for a, b in zip(found[0], wanted[0], strict=True)]) > 0.97  # type: ignore[misc]
     assert len(grown.files()) == 2

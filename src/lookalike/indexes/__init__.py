@@ -84,8 +84,9 @@ class Index(Searchable, Protocol):
 
     A class may have ``write(stored: VectorStream, packed: packing.PackedFile)``, which writes the arrays that
     ``deserialise`` reads and never holds all vectors; without it an index is made in memory, by ``upsert``. And
-    ``write_without(data: mmap.mmap, gone: Keys, file: BinaryIO)``, which writes a file like ``data`` that holds nothing
-    of some keys; without it what was removed leaves the disk by a file being made anew.
+    ``erased(data: mmap.mmap, gone: Keys) -> Iterable[tuple[int, bytes]]``, which says where in the file ``data`` what
+    is to be written so that it holds nothing of some keys; without it what was removed leaves the disk by a file being
+    made anew.
     """
 
     def upsert(self, keys: Keys, vectors: Vectors) -> None:

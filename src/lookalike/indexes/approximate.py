@@ -11,7 +11,8 @@ An index loaded from a file leaves these vectors there.
 from __future__ import annotations
 
 import mmap
-from typing import Any, BinaryIO, ClassVar, Final, Self
+from collections.abc import Iterator
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 
@@ -23,7 +24,6 @@ from lookalike.indexes.structure import Structure
 from lookalike.types import Keys, Scores, Vectors
 
 SMALLEST: Final = 1000  # vectors that justify a structure; fewer are scanned in a tenth of a millisecond
-_COPIED: Final = 1 << 24  # bytes at once
 _LOOSE: Final = 1 / 8  # share of a structure's vectors, struck off or in the tail, that triggers a rebuild
 
 
@@ -73,20 +73,13 @@ class ApproximateIndex:
         if stored.count >= SMALLEST:
             Structure.write_from(cls.recipe, stored, packed)
 
-    @classmethod
-    def write_without(cls, data: mmap.mmap, gone: Keys, file: BinaryIO) -> None:
-        """Write what was written, without some keys: a copy in which theirs is overwritten."""
-        for start in range(0, len(data), _COPIED):
-            file.write(data[start : start + _COPIED])
-            data.madvise(mmap.MADV_DONTNEED)  # or all of it would count as this process's memory
-        file.flush()
-        with mmap.mmap(file.fileno(), 0) as copy:
-            parts = unpack(copy)
-            if len(FlatIndex.deserialise(parts["tail"].data)):
-                raise ValueError("only what is in the structure can be overwritten")
-            Structure.erase(parts, gone)
-            del parts
-            copy.flush()
+    @staticmethod
+    def erased(data: mmap.mmap, gone: Keys) -> Iterator[tuple[int, bytes]]:
+        """Where in what was written what is to be written so that it holds nothing of some keys."""
+        parts = unpack(data)
+        if len(FlatIndex.deserialise(parts["tail"].data)):
+            raise ValueError("only what is in the structure can be overwritten")
+        return Structure.erased(data, parts, gone)
 
     def __len__(self) -> int:
         return len(self._tail) + (0 if self._structure is None else len(self._structure))

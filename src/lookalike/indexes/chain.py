@@ -1,15 +1,14 @@
 """The files of a space's index: one that was made, and after it what has changed since, as segments.
 
 A segment names the file that it comes after by its SHA-256, so that the last one stands for all of them; which one
-that is says the gallery's database (the seal). No file is ever changed. The first segment only tells the layout of what
-was made; when there are too many, one takes the place of all others.
+that is says the gallery's database (the seal). A file is changed to overwrite what was removed, and never else. The
+first segment only tells the layout of what was made; when there are too many, one takes the place of all others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +16,7 @@ import numpy as np
 
 from lookalike.indexes import Index, Searchable
 from lookalike.indexes.changed import ChangedIndex
-from lookalike.indexes.files import IndexFile, open_file, write_file
+from lookalike.indexes.files import IndexFile, open_file, overwrite_file, write_file
 from lookalike.indexes.packing import PackedFile, unpack
 from lookalike.plugins import load_plugin
 from lookalike.store.since import VectorLayout
@@ -27,6 +26,7 @@ SEGMENT: Final = "segment"
 """The kind of a file that is none of an index."""
 _MOST: Final = 8  # segments with changes
 _LONGEST: Final = 64  # files that are followed
+_FULL: Final = 7 / 8  # share of what was made that must be left, or it is made anew
 
 MadeOf = Mapping[str, Any]
 
@@ -111,18 +111,17 @@ def longer_chain(folder: Path, space: str, chain: Chain, index: ChangedIndex, la
 
 
 def chain_without(folder: Path, space: str, read: ReadChain, index: Searchable, layout: VectorLayout) -> Chain | None:
-    """New files that hold nothing but the vectors of a layout, which is that of the index; None for a kind that cannot
-    leave any out. Raises OSError.
+    """Files that hold nothing but the vectors of a layout, which is that of the index: what was made is overwritten
+    where the others are, the segments are new. None for a kind that cannot be, and where so much is gone that it is
+    better made anew. Raises OSError.
     """
     made, first = read.made, read.chain.first if read.chain is not None else layout
     gone, new = first.difference(layout)
     if len(gone):
         kind: Any = load_plugin("lookalike.indexes", made.kind)
-        if not hasattr(kind, "write_without"):
+        if not hasattr(kind, "erased") or len(first.keys) - len(gone) < _FULL * int(made.made_of["keys"][0]):
             return None
-        made = write_file(
-            folder, space, made.kind, made.made_of, partial(kind.write_without, made.data, gone), over=False
-        )
+        made = overwrite_file(folder, space, made, kind.erased(made.data, gone))
     chain = begin_chain(folder, space, made, layout.without(new))
     return longer_chain(folder, space, chain, index, layout) if isinstance(index, ChangedIndex) and len(new) else chain
 

@@ -1,9 +1,9 @@
 """Index files: written atomically, and verified before a native loader sees them.
 
-Beside ``NAME.index`` is ``NAME.json``: the kind, what the index was made of, and the SHA-256 of all of this and of
-the index file. Native loaders crash on damaged files, or load them silently: a file that does not match to the last
-byte is not loaded, and the caller rebuilds. The SHA-256 stands in the gallery's database too, as the seal: whoever
-can replace both files here has not made an index of this gallery's vectors by that.
+Beside ``NAME.index`` is ``NAME.json``: the kind, what the index was made of, the SHA-256 of each block of the index
+file, and the SHA-256 of all of this. Native loaders crash on damaged files, or load them silently: a file that does not
+match to the last byte is not loaded, and the caller rebuilds. The SHA-256 stands in the gallery's database too, as the
+seal: whoever can replace both files here has not made an index of this gallery's vectors by that.
 """
 
 from __future__ import annotations
@@ -13,28 +13,32 @@ import json
 import mmap
 import os
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from lookalike.atomic import new_file, write_atomically
+from lookalike.atomic import named_if_not_written, new_file, sync_folder, write_atomically
 from lookalike.indexes import Index
 from lookalike.indexes.mapped import MappedFile
 from lookalike.plugins import load_plugin
 
-_LAYOUT: Final = 1
-_CHUNK: Final = 1 << 20
+_LAYOUT: Final = 2
+_BLOCK: Final = 1 << 20  # bytes that have a SHA-256 of their own, so that a few can be overwritten
 _DIGITS: Final = 16  # of a SHA-256, in a file's name
 
 
 @dataclass(frozen=True, slots=True)
 class IndexFile:
-    """A verified file. data: memory-mapped, and kept open as long as somebody uses it."""
+    """A verified file. blocks: the SHA-256 of each; sha256: of these and of what it was made of, which stands for the
+    file. data: memory-mapped, and kept open as long as somebody uses it.
+    """
 
     kind: str
     made_of: Mapping[str, Any]
     sha256: str
+    blocks: tuple[str, ...]
     data: mmap.mmap | bytes
 
     def index(self) -> Index:
@@ -55,12 +59,37 @@ def write_file(
     with new_file(folder, f"{space}.index") as new:
         fill(new.file)
         new.file.seek(0)
-        sha256 = _digest(about, new.file)
-        name = space if over else _own_name(space, sha256)
+        header = _header_of(about, _digests(new.file))
+        name = space if over else _own_name(space, header["sha256"])
         new.become(folder / f"{name}.index")
         data = _mapped(new.file)
-    write_atomically(folder / f"{name}.json", json.dumps({**about, "sha256": sha256}, sort_keys=True).encode())
-    return IndexFile(kind, dict(made_of), sha256, data)
+    _write_header(folder, name, header)
+    return _file_of(header, data)
+
+
+def overwrite_file(folder: Path, space: str, made: IndexFile, changes: Iterable[tuple[int, bytes]]) -> IndexFile:
+    """Write bytes at places of a file that has a name of its own, in place, so that those of before are nowhere left;
+    it has another SHA-256 then, and a name after that. Where this is interrupted the file matches none, and is made
+    anew. Whoever has it open finds the new bytes. Raises OSError.
+    """
+    written, blocks = sorted(changes), list(made.blocks)
+    with (folder / f"{_own_name(space, made.sha256)}.index").open("r+b") as file:
+        with named_if_not_written():
+            for place, data in written:
+                file.seek(place)
+                file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        for number in {at // _BLOCK for place, data in written for at in (place, place + len(data) - 1)}:
+            file.seek(number * _BLOCK)
+            blocks[number] = _digests(file, 1)[0]
+    header = _header_of(_about(made.kind, made.made_of), blocks)
+    _write_header(folder, _own_name(space, header["sha256"]), header)
+    with named_if_not_written():
+        before, after = (folder / f"{_own_name(space, each)}.index" for each in (made.sha256, header["sha256"]))
+        before.replace(after)
+        sync_folder(folder)
+    return _file_of(header, made.data)
 
 
 def open_file(folder: Path, space: str, sealed: str) -> IndexFile | None:
@@ -146,13 +175,16 @@ def _verified(folder: Path, name: str) -> IndexFile | None:
         header = _header(folder, name) or {}
         about = _about(str(header["kind"]), header["made_of"])
         with (folder / f"{name}.index").open("rb") as file:
-            digest = _digest(about, file)
-            if header != {**about, "sha256": digest}:
+            if header != _header_of(about, _digests(file)):
                 return None
             data = _mapped(file)
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return IndexFile(about["kind"], about["made_of"], digest, data)
+    return _file_of(header, data)
+
+
+def _write_header(folder: Path, name: str, header: Mapping[str, Any]) -> None:
+    write_atomically(folder / f"{name}.json", json.dumps(header, sort_keys=True).encode())
 
 
 def _mapped(file: BinaryIO) -> mmap.mmap | bytes:
@@ -165,9 +197,17 @@ def _about(kind: str, made_of: Mapping[str, Any]) -> dict[str, Any]:
     return {"layout": _LAYOUT, "kind": kind, "made_of": dict(made_of)}
 
 
-def _digest(about: Mapping[str, Any], file: BinaryIO) -> str:
-    """The SHA-256, read in pieces so that nothing of the file stays in memory."""
-    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
-    while chunk := file.read(_CHUNK):
-        digest.update(chunk)
-    return digest.hexdigest()
+def _header_of(about: Mapping[str, Any], blocks: Sequence[str]) -> dict[str, Any]:
+    """What stands beside a file. blocks: the SHA-256 of each."""
+    every = json.dumps([about, *blocks], sort_keys=True).encode()
+    return {**about, "blocks": [*blocks], "sha256": hashlib.sha256(every).hexdigest()}
+
+
+def _file_of(header: Mapping[str, Any], data: mmap.mmap | bytes) -> IndexFile:
+    return IndexFile(header["kind"], header["made_of"], header["sha256"], tuple(header["blocks"]), data)
+
+
+def _digests(file: BinaryIO, most: int | None = None) -> list[str]:
+    """The SHA-256 of the next blocks of a file, so many or all that there are; no more than one is in memory."""
+    blocks = iter(lambda: file.read(_BLOCK), b"")
+    return [hashlib.sha256(block).hexdigest() for block in islice(blocks, most)]

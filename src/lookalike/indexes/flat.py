@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO, ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.indexes import VectorStream
 from lookalike.indexes.exact import last_of_each, nearest
-from lookalike.indexes.packing import PackedFile, pack, unpack
+from lookalike.indexes.packing import PackedFile, overwritten, pack, unpack
 from lookalike.together import Together
 from lookalike.types import Keys, Scores, Vectors
 
-_BLOCK: Final = 1024  # rows written at once
+_ERASED: Final = -1  # the key of a row that was overwritten
 _PATIENCE: Final = 0.3  # of callers that come together, in shares of the time of a matrix product
 _FEW: Final = 16  # of so many keys one: looking each up is faster than going through all
 
@@ -37,7 +37,8 @@ class FlatIndex:
         """The index that ``serialise`` wrote, from any buffer; the caller has checked its checksum."""
         parts = unpack(data)
         index = cls(0)
-        index._keys, index._held = parts["keys"].copy(), parts["vectors"].copy()
+        there = parts["keys"] != _ERASED
+        index._keys, index._held = parts["keys"][there], parts["vectors"][there]
         return index
 
     def serialise(self) -> bytes:
@@ -57,16 +58,13 @@ class FlatIndex:
         packed.add_blocks("vectors", "<f4", stored.dim, vectors())
         packed.add("keys", np.concatenate(keys))
 
-    @classmethod
-    def write_without(cls, data: Any, gone: Keys, file: BinaryIO) -> None:
-        """Write what was written, without some keys; in blocks, so that searches of other threads go on meanwhile."""
+    @staticmethod
+    def erased(data: Any, gone: Keys) -> Iterator[tuple[int, bytes]]:
+        """Where in what was written what is to be written so that it holds nothing of some keys."""
         parts = unpack(data)
-        rows = np.flatnonzero(~np.isin(parts["keys"], gone))
-        blocks = (parts["vectors"][rows[start : start + _BLOCK]] for start in range(0, len(rows), _BLOCK))
-        packed = PackedFile(file)
-        packed.add_blocks("vectors", "<f4", parts["vectors"].shape[1], blocks)
-        packed.add("keys", parts["keys"][rows])
-        packed.close()
+        rows = np.flatnonzero(np.isin(parts["keys"], gone))
+        yield from overwritten(data, parts["vectors"], rows, 0)
+        yield from overwritten(data, parts["keys"], rows, _ERASED)
 
     def __len__(self) -> int:
         return len(self._keys)

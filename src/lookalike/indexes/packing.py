@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import mmap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from io import BytesIO
 from typing import Any, BinaryIO, Final
 
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 _ALIGNMENT: Final = 64
+_PIECE: Final = 4096  # bytes that are written again where one of them is another
 _TABLE: Final = 1024  # bytes kept free for the table of a file, which is known last
 
 
@@ -84,6 +85,29 @@ def unpack(data: Any) -> dict[str, NDArray[Any]]:
         arrays[name] = np.frombuffer(data, dtype, count, start).reshape(shape)
         start += arrays[name].nbytes + -arrays[name].nbytes % _ALIGNMENT
     return arrays
+
+
+def replaced(data: Any, array: NDArray[np.uint8], by: NDArray[np.uint8]) -> Iterator[tuple[int, bytes]]:
+    """Where in a buffer what is to be written so that bytes that are a view of it are as many others."""
+    if len(by) != len(array):
+        raise ValueError("they are not as many")
+    start = _place(data, array)
+    for at in range(0, len(by), _PIECE):
+        piece = by[at : at + _PIECE]
+        if not np.array_equal(piece, array[at : at + _PIECE]):
+            yield start + at, piece.tobytes()
+
+
+def overwritten(data: Any, array: NDArray[Any], rows: NDArray[np.int64], value: int) -> Iterator[tuple[int, bytes]]:
+    """Where in a buffer what is to be written so that these rows of an array that is a view of it are ``value``."""
+    row, start = np.full(array.shape[1:], value, array.dtype).tobytes(), _place(data, array)
+    for place in (start + rows * array.strides[0]).tolist():
+        yield place, row
+
+
+def _place(data: Any, array: NDArray[Any]) -> int:
+    """Where in a buffer an array that is a view of it begins."""
+    return int(array.ctypes.data - np.frombuffer(data, np.uint8, 1).ctypes.data)
 
 
 def _head(table: list[tuple[str, str, tuple[int, ...]]], size: int = 0) -> bytes:

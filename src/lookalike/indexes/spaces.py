@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -28,14 +29,16 @@ from lookalike.types import Vectors
 
 AUTO: Final = "auto"
 _WORTH: Final = 1000  # changed vectors for which a segment is written; fewer are read from the store in a moment
-_TRIES: Final = 3
+_PATIENCE: Final = 2.0  # seconds that files may be overwritten by another process before they are given up
+_LOOK_EVERY: Final = 0.05  # seconds
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SpaceIndexes:
     """folder: of the files. kind: of indexes, or AUTO. project: base vectors into a space, by its name. made_of: what
     indexes are made of besides; dim: of the encoder's vectors. is_growing: whether another process is adding records
-    and there have been no more edits than so many: what is held may be used until it has finished. making: held by who
+    and there have been no more edits than so many: what is held may be used until it has finished. is_erased: whether
+    another process erases, and may be at the files. making: held by who
     changes what is in memory; rewriting: by the erasure that writes the files anew, for which no search waits.
     """
 
@@ -46,6 +49,7 @@ class SpaceIndexes:
     made_of: Callable[[], Mapping[str, Any]]
     dim: Callable[[], int]
     is_growing: Callable[[int], bool]
+    is_erased: Callable[[], bool]
     making: threading.RLock = field(default_factory=threading.RLock)
     rewriting: threading.Lock = field(default_factory=threading.Lock)
     _held: dict[str, HeldIndex] = field(default_factory=dict)
@@ -91,12 +95,14 @@ class SpaceIndexes:
         # No native library reads what somebody else made: their index is made again, in memory.
         if not self.store.identity.owned:
             return None
-        found, sealed = None, ""
-        for _ in range(_TRIES):  # who makes it anew removes the files of before
-            if (now := self.store.index_seal(row.name)) == sealed:
-                break
-            if (found := read_chain(self.folder, row.name, sealed := now)) is not None:
-                break
+        found, sealed, end = None, "", time.monotonic() + _PATIENCE
+        while found is None:  # who makes it anew removes the files of before, and who erases overwrites them
+            now = self.store.index_seal(row.name)
+            if now == sealed:
+                if not self.is_erased() or time.monotonic() > end:
+                    break
+                time.sleep(_LOOK_EVERY)
+            found, sealed = read_chain(self.folder, row.name, now), now
         if found is None or {**found.made.made_of, **self._made_of(row)} != found.made.made_of:
             return None
         return found

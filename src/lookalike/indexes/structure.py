@@ -29,7 +29,7 @@ from lookalike.indexes.native import (
     narrowed_lists,
     write_faiss,
 )
-from lookalike.indexes.packing import PackedFile, mapping_of
+from lookalike.indexes.packing import PackedFile, mapping_of, overwritten, replaced
 from lookalike.indexes.recipes import Recipe
 from lookalike.types import Keys, Scores, Vectors
 
@@ -91,16 +91,16 @@ class Structure:
         packed.add_bytes("faiss", partial(write_faiss, builder.index))
 
     @staticmethod
-    def erase(parts: dict[str, NDArray[Any]], gone: Keys) -> None:
-        """Overwrite what writable arrays that were written hold of some keys."""
+    def erased(data: Any, parts: dict[str, NDArray[Any]], gone: Keys) -> Iterator[tuple[int, bytes]]:
+        """Where in a buffer with written arrays what is to be written so that it holds nothing of some keys."""
         rows, index = np.flatnonzero(np.isin(parts["keys"], gone)), from_faiss_bytes(parts["faiss"])
         kept = parts["vectors"] if len(parts["vectors"]) else kept_vectors(index)
         clear_codes(index, rows, np.ascontiguousarray(kept[rows]))
-        parts["alive"][rows] = False
-        parts["vectors"][rows if len(parts["vectors"]) else []] = 0
+        yield from overwritten(data, parts["alive"], rows, False)
+        yield from overwritten(data, parts["vectors"], rows if len(parts["vectors"]) else rows[:0], 0)
         written = bytearray()
         write_faiss(index, written.extend)
-        parts["faiss"][:] = np.frombuffer(written, np.uint8)
+        yield from replaced(data, parts["faiss"], np.frombuffer(written, np.uint8))
 
     def __len__(self) -> int:
         return self._all.matching
