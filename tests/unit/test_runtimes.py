@@ -7,11 +7,14 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
+import onnxruntime
 import openvino
 import PIL.Image
 import pytest
 from click.testing import CliRunner
 from numpy.typing import NDArray
+from onnx import helper, numpy_helper
 
 import tiny_checkpoints as tiny
 from lookalike import encoders
@@ -19,6 +22,7 @@ from lookalike.cli import main
 from lookalike.encoders.families.converted import converted, networks_folder
 from lookalike.encoders.families.measured import RuntimeMeasured
 from lookalike.encoders.runtimes.agreement import Quality, compare, noise
+from lookalike.encoders.runtimes.writing import store_in_eight_bits
 from lookalike.errors import MissingExtraError, UsageError
 from lookalike.gallery import open_gallery
 from lookalike.verbs.encoders import encoder_runtimes
@@ -185,6 +189,58 @@ def test_a_new_gallery_gets_the_fastest_that_keeps_the_order(tmp_path: Path, mon
     assert "0 records added" in runner.invoke(main, empty).output
     again = runner.invoke(main, command)
     assert "in openvino" not in again.output, "a gallery keeps its encoder"
+
+
+def test_eight_bits_of_a_network_of_products(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
+    monkeypatch.setenv("LOOKALIKE_MODELS", str(tmp_path))
+    tiny.CATALOGUE["dinov2-s"](tmp_path / "dinov2-s")
+    own = encoders.load("dinov2-s")
+    shown, other = noise(own.spec), converted(own, "openvino", "int8")
+    vectors, exact = other.encode_inputs(shown), own.encode_inputs(shown)
+    assert 0.99 < compare(exact, vectors).least_cosine < 0.999999
+    assert np.array_equal(other.encode_inputs(shown[2:3]), vectors[2:3]), "a picture's vector depends on others"
+    small = [each for path in cache.glob("*/model.onnx") if (each := matrices_in_eight_bits(path))]
+    (products,) = small
+    assert products == 2 * 6, "query, key, value, projection and two layers of each of two blocks"
+
+
+def matrices_in_eight_bits(graph: Path) -> int:
+    kinds = [(each.data_type, len(each.dims)) for each in onnx.load(graph).graph.initializer]
+    return kinds.count((onnx.TensorProto.INT8, 2))
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_weights_in_eight_bits_are_the_weights(tmp_path: Path, *, turned: bool) -> None:
+    weight = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float32) * [[1], [10], [100]]
+    weight[1] = 0
+    made = written_product(tmp_path / "own.onnx", weight.astype(np.float32), turned=turned, opset=18)
+    store_in_eight_bits(made, tmp_path / "small.onnx")
+    given = {"images": np.random.default_rng(1).normal(size=(4, 5 if turned else 3)).astype(np.float32)}
+    exact, small = (onnxruntime.InferenceSession(path).run(None, given)[0] for path in (made, tmp_path / "small.onnx"))
+    step = np.abs(weight).max(1 if turned else 0) / 127
+    assert np.abs(exact - small).max() > 0
+    assert (np.abs(exact - small) <= np.abs(given["images"]).sum(1, keepdims=True) * step / 2 + 1e-4).all()
+
+
+def test_an_old_graph_has_no_eight_bits(tmp_path: Path) -> None:
+    old = written_product(tmp_path / "old.onnx", np.eye(3, dtype=np.float32), turned=False, opset=12)
+    with pytest.raises(UsageError, match=r"old\.onnx is of ONNX opset 12, eight bits need 13 or later"):
+        store_in_eight_bits(old, tmp_path / "small.onnx")
+    with pytest.raises(UsageError, match="in a network of convolutions the ranges of eight bits must be measured"):
+        converted(encoders.load("lite0"), "openvino", "int8")
+
+
+def written_product(path: Path, weight: NDArray[np.float32], *, turned: bool, opset: int) -> Path:
+    kind, said = ("Gemm", {"transB": 1}) if turned else ("MatMul", {})
+    rows, columns = weight.shape[::-1] if turned else weight.shape
+    ends = [
+        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["n", count])
+        for name, count in (("images", rows), ("vectors", columns))
+    ]
+    node = helper.make_node(kind, ["images", "w"], ["vectors"], **said)
+    graph = helper.make_graph([node], "product", ends[:1], ends[1:], [numpy_helper.from_array(weight, "w")])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8), path)
+    return path
 
 
 def test_when_a_measurement_is_good_enough() -> None:

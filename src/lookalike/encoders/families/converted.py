@@ -22,7 +22,7 @@ from lookalike.atomic import write_atomically
 from lookalike.encoders.protocols import Encoder
 from lookalike.encoders.runtimes.onnx import OnnxEncoder, OnnxPatchEncoder, OnnxTextEncoder
 from lookalike.encoders.runtimes.sessions import GraphSession, OnnxRuntimeSession, OpenVinoSession, Precision
-from lookalike.encoders.runtimes.writing import of_products, quantise_weights, write_encoder
+from lookalike.encoders.runtimes.writing import of_products, store_in_eight_bits, write_encoder
 from lookalike.encoders.weights import checkpoints
 from lookalike.encoders.weights.packages import require
 from lookalike.errors import DamagedFileError, UsageError
@@ -53,11 +53,9 @@ def converted(encoder: Encoder, runtime: str, precision: Precision = "float32") 
         raise UsageError(f"{name} is an ONNX graph, which torch does not run: onnxruntime and openvino do")
     session: GraphSession
     if runtime == "openvino":
-        session = OpenVinoSession(_kept(encoder, "float32"), precision)
+        session = OpenVinoSession(_kept(encoder, "int8" if precision == "int8" else "float32"), precision)
     else:
         session = OnnxRuntimeSession(_kept(encoder, precision))
-    if precision == "int8":
-        session.batch = 1  # dynamic scales are taken from the whole input: pictures must not share one
     if isinstance(encoder, OnnxEncoder):
         return encoder.run_by(session)
     if encoder.spec.text:
@@ -81,7 +79,8 @@ def _in_torch(encoder: Encoder) -> Any:
 def _kept(encoder: Encoder, precision: Precision) -> Path:
     """The ONNX file of an encoder, written where it is not there, or damaged."""
     if precision == "int8":
-        return _kept_as(encoder, precision, ["onnxruntime"], lambda path: _write_int8(_kept(encoder, "float32"), path))
+        require(f"{encoder.spec.name} in eight bits", "openvino", "openvino", "onnx")
+        return _kept_as(encoder, precision, ["onnx"], lambda path: _write_int8(_kept(encoder, "float32"), path))
     if isinstance(encoder, OnnxEncoder):
         session = encoder.session
         if not isinstance(session, OnnxRuntimeSession):
@@ -141,4 +140,4 @@ def _write_int8(graph: Path, path: Path) -> None:
             "in a network of convolutions the ranges of eight bits must be measured on pictures, which "
             "'lookalike encoders export --int8' does for a network in torch"
         )
-    quantise_weights(graph, path)
+    store_in_eight_bits(graph, path)

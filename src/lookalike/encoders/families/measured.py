@@ -28,7 +28,7 @@ from lookalike.encoders.runtimes.agreement import (
 )
 from lookalike.encoders.runtimes.sessions import Precision
 
-RUNTIME_OF: Final[Mapping[Precision, str]] = {"bf16": "openvino", "int8": "onnxruntime"}
+RUNTIME_OF: Final[Mapping[Precision, str]] = {"bf16": "openvino", "int8": "openvino"}
 """The lower precisions, and what runs them."""
 
 _AT: Final = "@10"

@@ -7,6 +7,7 @@ be used where it was measured on this machine to keep the ten nearest (``measure
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -17,6 +18,8 @@ from lookalike.encoders.runtimes.sessions import Precision
 from lookalike.errors import UsageError
 from lookalike.types import EncoderSpec
 
+# How each computes, in its identity: "int8" alone was another way, whose vectors are further from those in 32 bits.
+_COMPUTED: Final[Mapping[Precision, str]] = {"bf16": "bf16", "int8": "int8-groups"}
 _NAME: Final = re.compile(rf"(.+)@({'|'.join(RUNTIME_OF)})")
 
 
@@ -63,7 +66,7 @@ class InPrecision:
         """The encoder's, with another name and revision."""
         base = self.base.spec
         note = f"{base.note}; in {self.precision}" if base.note else f"in {self.precision}"
-        return replace(base, name=self.name, revision=f"{base.revision}-{self.precision}", note=note)
+        return replace(base, name=self.name, revision=f"{base.revision}-{_COMPUTED[self.precision]}", note=note)
 
     def build(self) -> Encoder:
         """Load the encoder in the precision. Raises UsageError where it was not measured on this machine, or changes

@@ -1,7 +1,8 @@
 """Write networks as ONNX files: one in torch, and a file in eight bits.
 
-int8: in a network of matrix products only the weights are stored in 8 bits and the inputs are scaled at run time
-(dynamic); in a network of convolutions the ranges are measured on pictures beforehand (static).
+int8 for onnxruntime: in a network of matrix products only the weights are stored in 8 bits and the inputs are scaled at
+run time (dynamic); in a network of convolutions the ranges are measured on pictures beforehand (static). For OpenVINO:
+weights of matrix products in 8 bits, which it multiplies as its session says.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from lookalike.errors import UsageError
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
 OPSET: Final = 18
 
+_OPSET_OF_SCALES: Final = 13
 _CALIBRATED: Final = 64  # pictures that ranges are measured on
 
 
@@ -91,6 +95,55 @@ def quantise_weights(graph: Path, target: Path) -> None:
 
     with quiet():
         quantize_dynamic(graph, target, op_types_to_quantize=["MatMul", "Gemm"], per_channel=True)
+
+
+def store_in_eight_bits(graph: Path, target: Path) -> None:
+    """Write a graph with the weights of its matrix products in eight bits, a scale for each column of the product.
+
+    Raises UsageError for a graph of an older ONNX, which has no such scales.
+    """
+    import onnx
+
+    model = onnx.load(graph)
+    opset = max(each.version for each in model.opset_import if each.domain in ("", "ai.onnx"))
+    if opset < _OPSET_OF_SCALES:
+        raise UsageError(
+            f"{graph.name} is of ONNX opset {opset}, eight bits need {_OPSET_OF_SCALES} or later; export it anew"
+        )
+    weights = {each.name: each for each in model.graph.initializer}
+    stored: dict[tuple[str, int], str] = {}
+    for node in list(model.graph.node):
+        axis = _columns_of_product(node)
+        if axis is None or node.input[1] not in weights or len(weights[node.input[1]].dims) != 2:
+            continue
+        key = node.input[1], axis
+        if key not in stored:
+            stored[key] = _eight_bits(model.graph, weights[node.input[1]], axis)
+        node.input[1] = stored[key]
+    used = {name for node in model.graph.node for name in node.input}
+    kept = [each for each in model.graph.initializer if each.name in used]
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(kept)
+    onnx.save(model, target)
+
+
+def _columns_of_product(node: Any) -> int | None:
+    """The axis of a node's weights that becomes the columns of its product; None for a node that is no product."""
+    turned = any(each.name == "transB" and each.i for each in node.attribute)
+    return {"MatMul": 1, "Gemm": 0 if turned else 1}.get(node.op_type)
+
+
+def _eight_bits(graph: Any, weight: Any, axis: int) -> str:
+    """Add a weight in eight bits to a graph, and what makes 32 of them; the name of the latter."""
+    from onnx import helper, numpy_helper
+
+    values = numpy_helper.to_array(weight).astype(np.float32)
+    scales = np.maximum(np.abs(values).max(1 - axis, keepdims=True), np.finfo(np.float32).tiny) / np.float32(127)
+    small, scale, whole = (f"{weight.name}:{axis}:{part}" for part in ("eight-bits", "scale", "whole"))
+    graph.initializer.append(numpy_helper.from_array(np.rint(values / scales).astype(np.int8), small))
+    graph.initializer.append(numpy_helper.from_array(scales.ravel(), scale))
+    graph.node.insert(0, helper.make_node("DequantizeLinear", [small, scale], [whole], axis=axis))
+    return whole
 
 
 class _Calibration:
