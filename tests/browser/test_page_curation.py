@@ -122,7 +122,7 @@ def test_findings_are_decided_by_the_keyboard_and_stay_decided(
     again.focus()
     page.keyboard.press("Enter")
     page.wait_for_function("document.querySelector('[data-testid=audit-start]').disabled")
-    page.wait_for_function("!document.querySelector('[data-testid=audit-start]').disabled", timeout=300_000)
+    page.wait_for_function("!document.querySelector('[data-testid=audit-start]').disabled", timeout=120_000)
     told(page, "1 to decide, 1 decided.")  # as many as before
 
     values = look(page, "metadata")
@@ -283,7 +283,7 @@ def test_findings_are_ordered_decided_together_and_undone(
     page.screenshot(path=artefacts / "curation-reference-1440.png")
     page.get_by_test_id("audit-start").click()
     page.wait_for_function("document.querySelector('[data-testid=audit-start]').disabled")
-    page.wait_for_function("!document.querySelector('[data-testid=audit-start]').disabled", timeout=300_000)
+    page.wait_for_function("!document.querySelector('[data-testid=audit-start]').disabled", timeout=120_000)
     done = httpx.get(f"{api}/jobs").json()["items"][0]
     found = httpx.get(f"{api}/jobs/{done['id']}").json()["result"]
     (chests,) = httpx.get(f"{api}/cohorts").json()["items"]
