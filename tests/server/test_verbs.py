@@ -136,8 +136,8 @@ def test_removed_labelled_and_indexed_again(gallery: Gallery, tmp_path: Path, he
         label(gallery, [first.id], add=["\x00"])
     same = [one for one in browse(gallery).items if one.patient == second.patient]
     removed = {first.id, *(one.id for one in same)}
-    assert remove(gallery, [first.id]) == Removed(1, True)
-    assert remove(gallery, patient=second.patient) == Removed(len(same), True)
+    assert remove(gallery, [first.id]) == Removed(1, True, gallery.store.database.beyond)
+    assert remove(gallery, patient=second.patient) == Removed(len(same), True, gallery.store.database.beyond)
     assert {one.id for one in browse(gallery).items}.isdisjoint(removed)
     assert gallery.store.count() == len(gallery.index()) == COUNT - len(removed)
     assert {hit.id for hit in search(gallery, vector=[1.0] * 384, k=COUNT).hits}.isdisjoint(removed)

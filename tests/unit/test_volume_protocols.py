@@ -201,7 +201,8 @@ def test_each_report_asks_for_its_own_volume(make_gallery: Make, tmp_path: Path)
     fill(gallery, list(volumes), [f"p{i // 2}" for i in range(60)], [("a",) if i % 2 else ("b",) for i in range(60)])
     texts = volumes + 1.5 * rng.normal(size=volumes.shape)
     order = rng.permutation(60)
-    np.savez(tmp_path / "texts.npz", vectors=texts[order].astype("f4"), ids=np.array([f"{i}.txt" for i in order]))
+    ids = np.array([f"filled:{i}.txt" for i in order])
+    np.savez(tmp_path / "texts.npz", vectors=texts[order].astype("f4"), ids=ids)
     report = evaluate(gallery, protocol="ct-clip", k=[1], texts=f"vectors:{tmp_path / 'texts.npz'}")
     unit = [each / np.linalg.norm(each) for each in volumes]
     places = [sorted(range(60), key=lambda j: -float(texts[i] @ unit[j])).index(i) for i in range(60)]
