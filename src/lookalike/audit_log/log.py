@@ -45,11 +45,11 @@ class AuditLog:
         if free.f_bavail * free.f_frsize < _LEAST_FREE or not os.access(self.place.folder, os.W_OK, effective_ids=True):
             raise _cannot(OSError(28, "the disk is full, or the folder may not be written to"))
 
-    def note(self, event: AuditEvent) -> None:
-        """Append an event, and return once it is on the disk. Those of other threads that come meanwhile are written
-        with one turn of the disk. Raises AuditLogError: it is not noted.
+    def note(self, *events: AuditEvent) -> None:
+        """Append events, and return once they are on the disk. Those of other threads that come meanwhile are written
+        with one turn of the disk. Raises AuditLogError: none of them is noted.
         """
-        turn = _Turn(event)
+        turn = _Turn(events)
         with self._waiting_lock:
             self._waiting.append(turn)
         with self._writing:
@@ -63,7 +63,7 @@ class AuditLog:
             turns, self._waiting = self._waiting, []
         error = None
         try:
-            self._append([turn.event for turn in turns])
+            self._append([event for turn in turns for event in turn.events])
         except AuditLogError as found:
             error = found
         for turn in turns:
@@ -111,8 +111,8 @@ class AuditLog:
 
 
 class _Turn:
-    def __init__(self, event: AuditEvent) -> None:
-        self.event, self.done = event, False
+    def __init__(self, events: Sequence[AuditEvent]) -> None:
+        self.events, self.done = events, False
         self.error: AuditLogError | None = None
 
 

@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from anyio import CapacityLimiter, to_thread
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -20,6 +19,7 @@ from lookalike.errors import AuditLogError
 from lookalike.server.access import client_address
 from lookalike.server.callers import Caller
 from lookalike.server.guard import API
+from lookalike.server.noting import Noting
 from lookalike.server.problems import of_error, problem
 from lookalike.server.service import Service
 from lookalike.server.settings import ServerSettings
@@ -130,7 +130,6 @@ _UNKNOWN: Final = 401
 _TOO_MANY: Final = 429
 _REFUSED: Final = (_UNKNOWN, 403)
 _ID: Final = re.compile(r"[0-9a-f]{8,64}")  # of records and of patients' groups; anything else may be anything
-_THREADS: Final = CapacityLimiter(16)  # that wait for the disk, apart from those that answer
 
 
 class Audited:
@@ -138,11 +137,12 @@ class Audited:
 
     def __init__(self, app: ASGIApp, settings: ServerSettings, log: AuditLog | None) -> None:
         self._app, self._settings, self._log = app, settings, log
+        self._noting = None if log is None else Noting(log)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        log = self._log
-        if scope["type"] != "http" or log is None:
+        log, noting = self._log, self._noting
+        if scope["type"] != "http" or log is None or noting is None:
             await self._app(scope, receive, send)
             return
         refused: AuditLogError | None = None
@@ -157,7 +157,7 @@ class Audited:
                 event = self._event(scope, message["status"])
                 try:
                     if event is not None:
-                        await to_thread.run_sync(log.note, event, limiter=_THREADS)
+                        await noting.note(event)
                 except AuditLogError as error:
                     refused = error
                     await _answer(error, scope, receive, send)

@@ -127,7 +127,8 @@ class _Body:
             return await self._receive()  # only a disconnect can follow
         left = self._started + _SECONDS + self._came / _BYTES_A_SECOND - time.monotonic()
         try:
-            message = await asyncio.wait_for(self._receive(), max(left, 0.01))
+            async with asyncio.timeout(max(left, 0.01)):  # wait_for would make a task of it
+                message = await self._receive()
         except TimeoutError:
             raise Problem(408, "the body came too slowly", "slow") from None
         self._came += len(message.get("body", b""))
