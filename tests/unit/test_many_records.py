@@ -14,6 +14,7 @@ from lookalike.gallery import open_gallery
 from lookalike.indexes.flat import FlatIndex
 from lookalike.store import Batch, memory, record_id
 from lookalike.store.edit import change_labels
+from lookalike.types import Keys
 from lookalike.verbs.records import remove
 from new_records import digest, new
 
@@ -61,3 +62,22 @@ def test_of_many_keys_those_of_the_index_are_found(order: int) -> None:
     assert set(keys[0, 1:3].tolist()) == {1001, 1007}
     assert (keys[0, 3], scores[0, 3]) == (-1, -np.inf)
     assert (FlatIndex(8).search(vectors[:1], 2, among)[0] == -1).all()
+
+
+def test_a_filter_that_is_asked_again_knows_what_has_changed() -> None:
+    """By the same array of keys, and by another one that lies where the first has been."""
+    vectors, index = np.eye(8, dtype=np.float32), FlatIndex(8)
+    index.upsert(np.arange(6), vectors[:6])
+    among = np.array([1, 4, 6])
+
+    def found(keys: Keys = among) -> set[int]:
+        return set(index.search(vectors[:1], 8, keys)[0][0].tolist()) - {-1}
+
+    assert [found(), found()] == [{1, 4}] * 2
+    index.upsert(np.array([6, 7]), vectors[6:])
+    assert [found(), found()] == [{1, 4, 6}] * 2
+    index.remove(np.array([4]))
+    assert [found(), found()] == [{1, 6}] * 2
+    for key in (0, 1, 2, 3, 5, 6, 7) * 6:  # more than are kept
+        assert found(np.array([key, 4])) == {key}
+    assert found() == {1, 6}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Final, Self
 
@@ -16,6 +17,7 @@ from lookalike.types import Keys, Scores, Vectors
 
 _ERASED: Final = -1  # the key of a row that was overwritten
 _PATIENCE: Final = 0.3  # of callers that come together, in shares of the time of a matrix product
+_FILTERS: Final = 16  # whose rows are kept
 _FEW: Final = 16  # of so many keys one: looking each up is faster than going through all
 
 
@@ -31,6 +33,7 @@ class FlatIndex:
         self._keys: Keys = np.empty(0, np.int64)
         self._held: Vectors = np.empty((0, dim), np.float32)  # has room to grow
         self._together = Together(self._nearest_of_each, _PATIENCE)
+        self._chosen: tuple[tuple[weakref.ref[Keys], Keys, NDArray[np.int64]], ...] = ()
 
     @classmethod
     def deserialise(cls, data: Any) -> Self:
@@ -119,7 +122,19 @@ class FlatIndex:
         return nearest(queries, k, self._keys, self.vectors, rows)
 
     def _rows(self, among: Keys) -> NDArray[np.int64]:
-        """The rows of those keys that are there, ascending."""
+        """The rows of those keys that are there, ascending. Those of the last filters are kept, by the array itself, as
+        long as somebody has that and the keys here are the same.
+        """
+        keys, chosen = self._keys, self._chosen
+        for known, of, rows in chosen:
+            if known() is among and of is keys:
+                return rows
+        rows = self._rows_with(among)
+        others = [each for each in chosen if each[0]() is not None and each[1] is keys]
+        self._chosen = ((weakref.ref(among), keys, rows), *others[: _FILTERS - 1])
+        return rows
+
+    def _rows_with(self, among: Keys) -> NDArray[np.int64]:
         if len(among) * _FEW < len(self):
             place = np.minimum(np.searchsorted(self._keys, among), len(self) - 1)
             if (self._keys[place] == among).all():  # else some are not there, or keys no longer ascend
