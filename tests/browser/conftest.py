@@ -36,6 +36,7 @@ ARGUMENTS = (
     "--process-per-site",  # pages of one context share what was compiled
 )
 DESK = {"width": 1280, "height": 800}
+PATIENCE = 120_000.0  # milliseconds for what must come; nothing is judged by how quick it is
 OF_PAGES = ("viewport", "color_scheme")  # what a page of a context may have otherwise than another
 
 
@@ -109,6 +110,8 @@ def page_without_errors(browser: Browser, request: pytest.FixtureRequest) -> Ite
             made.append(page)
             page.set_viewport_size(of_page.get("viewport", DESK))
             page.emulate_media(color_scheme=of_page.get("color_scheme"))
+
+        page.set_default_timeout(PATIENCE)
 
         def note(words: str) -> None:
             if not re.search(expected, words):
