@@ -373,6 +373,23 @@ def test_a_segment_of_another_process_is_not_lost(grown: Grown) -> None:
             assert grown.files().keys() == {f"base.{sha256[:16]}.index" for sha256 in known}
 
 
+def test_what_a_long_writer_has_stored_is_found_before_it_ends(grown: Grown) -> None:
+    with open_gallery(grown.folder) as reader, open_gallery(grown.folder) as writer:
+        assert len(reader.index()) == MANY
+        with writer.writing(0):
+            for step in range(1, 4):
+                add(writer, range(MANY, MANY + 20 * step))
+                assert len(reader.index()) == MANY + 20 * step
+
+
+def test_the_first_records_are_found_while_more_are_added(tmp_path: Path) -> None:
+    with open_gallery(tmp_path / "g", create=True) as writer, open_gallery(tmp_path / "g") as reader:
+        assert len(reader.index()) == 0
+        with writer.writing(0):
+            add(writer, range(50))
+            assert reader.index().search(unit(0), 1)[0].tolist() == [[1]]
+
+
 def test_an_index_of_before_there_were_segments_is_opened(make: Callable[[str], Grown]) -> None:
     grown = make("flat")
     folder = grown.folder / "indexes"

@@ -24,7 +24,7 @@ from lookalike.indexes.milvus.address import EMBEDDED, engine_address
 from lookalike.indexes.milvus.connection import EngineConnection
 from lookalike.indexes.milvus.spaces import EngineSpaces
 from lookalike.indexes.spaces import AUTO, SpaceIndexes
-from lookalike.locks import ERASING, LOCKS, WRITING, Locks, Turn, erasing, filling_engine, writing
+from lookalike.locks import ERASING, LOCKS, Locks, Turn, erasing, filling_engine, writing
 from lookalike.ownership import add_buckets, add_roots, allow_encoder, ownership_of
 from lookalike.plugins import suggestion
 from lookalike.store import BASE, SpaceRow, Store
@@ -451,13 +451,8 @@ class Gallery:
             self.project,
             made_of=lambda: {"gallery": self.store.id, "encoder": self.spec.identity},
             dim=lambda: self.spec.dim,
-            is_growing=self._is_growing,
             is_erased=self._is_erased,
         )
-
-    def _is_growing(self, edits: int) -> bool:
-        """Whether another process is adding records and has changed none."""
-        return not self._own_turn and edits == self.store.edits() and self.locks.is_held(WRITING)
 
     def _is_erased(self) -> bool:
         """Whether another process erases."""

@@ -36,10 +36,9 @@ _LOOK_EVERY: Final = 0.05  # seconds
 @dataclass(frozen=True, slots=True, eq=False)
 class SpaceIndexes:
     """folder: of the files. kind: of indexes, or AUTO. project: base vectors into a space, by its name. made_of: what
-    indexes are made of besides; dim: of the encoder's vectors. is_growing: whether another process is adding records
-    and there have been no more edits than so many: what is held may be used until it has finished. is_erased: whether
-    another process erases, and may be at the files. making: held by who
-    changes what is in memory; rewriting: by the erasure that writes the files anew, for which no search waits.
+    indexes are made of besides; dim: of the encoder's vectors. is_erased: whether another process erases, and may be
+    at the files. making: held by who changes what is in memory; rewriting: by the erasure that writes the files anew,
+    for which no search waits.
     """
 
     folder: Path
@@ -48,7 +47,6 @@ class SpaceIndexes:
     project: Callable[[Vectors, str], Vectors]
     made_of: Callable[[], Mapping[str, Any]]
     dim: Callable[[], int]
-    is_growing: Callable[[int], bool]
     is_erased: Callable[[], bool]
     making: threading.RLock = field(default_factory=threading.RLock)
     rewriting: threading.Lock = field(default_factory=threading.Lock)
@@ -61,12 +59,9 @@ class SpaceIndexes:
         if held is None or held.state != state:
             with self.making:  # one thread makes it, the others wait
                 held = self._held.get(row.name)
-                if held is None or not (held.state == state or self._grows(held, row)):
+                if held is None or held.state != state:
                     self._held[row.name] = held = self._current(held, row)
         return held
-
-    def _grows(self, held: HeldIndex, row: SpaceRow) -> bool:
-        return held.state[1] == row.adapter and self.is_growing(held.layout.edits)
 
     def _current(self, held: HeldIndex | None, row: SpaceRow) -> HeldIndex:
         found = self._caught_up(held, row)
