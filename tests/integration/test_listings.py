@@ -168,7 +168,7 @@ def test_commands_that_list() -> None:
     found = {" ".join(each) for each in listing_commands(click.Group(commands=loaded))}  # type: ignore[arg-type]
     lists = {"search", "classify", "doctor", "config show", "encoders list", "keys list"}
     lists |= {f"records {each}" for each in ("list", "log", "next", "study", "timeline")}
-    lists |= {f"readings {each}" for each in ("list", "own", "rounds")}
+    lists |= {f"readings {each}" for each in ("list", "own", "readers", "rounds")}
     lists |= {"decisions list"}
     lists |= {f"audit {each}" for each in ("drift", "duplicates", "metadata", "outliers", "quality")} | {
         "cohort list",

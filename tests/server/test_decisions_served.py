@@ -104,12 +104,15 @@ def test_contributors_mark_what_is_to_go_and_admins_remove_it(asked: tuple[Any, 
     assert (made["decided"], made["changed"]) == (1, 0)
     assert ask("anna", "GET", f"/records/{south}").status_code == 200
     assert ask("anna", "POST", "/records/remove", json={"ids": [south]}).status_code == 403
-    told = ask("admin", "GET", "/decisions").json()["items"]
-    marked = [id for each in told if each["decision"] == "drop" for id in each["ids"]]
+    kept = ask("anna", "POST", "/decisions", **decision("outliers", "keep", ids[1:2])).json()
+    every, told = (ask("admin", "GET", f"/decisions{asked}").json()["items"] for asked in ("", "?decision=drop"))
+    assert kept["number"] in {each["number"] for each in every} - {each["number"] for each in told}
+    marked = [id for each in told for id in each["ids"]]
     assert marked == [south]
+    assert ask("admin", "GET", "/decisions?decision=dorp").status_code == 422
     assert ask("admin", "POST", "/records/remove", json={"ids": marked}).json()["records"] == 1
     assert ask("anna", "GET", f"/records/{south}").status_code == 404
-    assert not [each for each in ask("admin", "GET", "/decisions").json()["items"] if each["decision"] == "drop"]
+    assert ask("admin", "GET", "/decisions?decision=drop").json()["items"] == []
 
 
 def test_many_are_removed_at_once_or_none(asked: tuple[Any, list[str]]) -> None:

@@ -68,10 +68,14 @@ def test_a_blinded_reader_sees_no_label_of_the_other(asked: tuple[Any, list[str]
 def test_who_may_be_asked_to_read_is_told_to_who_may_ask(asked: tuple[Any, list[str]]) -> None:
     ask, ids = asked
     assert [ask(who, "GET", "/readers").status_code for who in ("looks", "anna", "north")] == [403] * 3
-    assert ask("eve", "GET", "/readers").json()["items"] == ["anna", "ben", "eve", "north"]  # who only looks reads none
+    found = {each["reader"]: each for each in ask("eve", "GET", "/readers").json()["items"]}
+    assert list(found) == ["anna", "ben", "eve", "north"]  # who only looks reads none
+    before = found["anna"]["rounds"]
     round = {"round": "r", "ids": ids[:2], "labels": ["x", "y"], "readers": ["anna", "oidc:someone"]}
     assert ask("eve", "POST", "/readings", json=round).status_code == 200
-    assert "oidc:someone" in ask("eve", "GET", "/readers").json()["items"]  # who signs in has no key
+    found = {each["reader"]: each for each in ask("eve", "GET", "/readers").json()["items"]}
+    assert found["oidc:someone"] == {"reader": "oidc:someone", "role": None, "rounds": 1}  # who signs in has no key
+    assert found["anna"] == {"reader": "anna", "role": "contributor", "rounds": before + 1}
 
 
 def test_somebody_else_decides(asked: tuple[Any, list[str]]) -> None:

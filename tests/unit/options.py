@@ -81,6 +81,7 @@ VERBS: Final = (
     "lookalike.verbs.curation.decisions:undo_decision",
     "lookalike.verbs.readings:adjudicate",
     "lookalike.verbs.readings:give_readings",
+    "lookalike.verbs.readings:list_readers",
     "lookalike.verbs.readings:list_readings",
     "lookalike.verbs.readings:list_rounds",
     "lookalike.verbs.readings:close_round",
@@ -730,6 +731,7 @@ COMMANDS: Final[dict[str, Command]] = {
         {
             "--gallery": GALLERY,
             "--audit": Told("--audit quality", "audit", "quality"),
+            "--decision": Told("--decision drop", "decision", "drop"),
             "--json": JSON,
             "--output": LISTED,
         },
@@ -775,6 +777,7 @@ COMMANDS: Final[dict[str, Command]] = {
             "--output": LISTED,
         },
     ),
+    "readings readers": Command({"": "--gallery {g}"}, {"--gallery": GALLERY, "--json": JSON, "--output": LISTED}),
     "readings rounds": Command({"": "--gallery {g}"}, {"--gallery": GALLERY, "--json": JSON, "--output": LISTED}),
     "readings list": Command(
         {"": "r --gallery {g}"},

@@ -2701,6 +2701,15 @@ export interface components {
             ] | null;
         };
         /**
+         * @description role: of the reader's key, None where there is none, as of who signs in. rounds: in how many it was asked, or has
+         *     read.
+         */
+        KnownReader: {
+            reader: string;
+            role: ("reader" | "contributor" | "admin") | null;
+            rounds: number;
+        };
+        /**
          * @description Agreement about one label, borne or not; "" for all labels of a record as one value. first, second: how many
          *     records each reader gave it; of Fleiss' kappa the mean over all readers, twice.
          */
@@ -3345,9 +3354,9 @@ export interface components {
             by: string;
             time: number | null;
         };
-        /** @description Who may be asked to read, by name. */
-        ReaderNames: {
-            items: string[];
+        /** @description Who may be asked to read, in alphabetical order. */
+        ReaderList: {
+            items: components["schemas"]["KnownReader"][];
         };
         /** @description How many of the records that a reader is asked to read it has read. */
         ReaderProgress: {
@@ -6340,7 +6349,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ReaderNames"];
+                    "application/json": components["schemas"]["ReaderList"];
                 };
             };
             400: components["responses"]["400"];
@@ -6359,6 +6368,7 @@ export interface operations {
         parameters: {
             query?: {
                 audit?: ("duplicates" | "outliers" | "quality" | "metadata") | null;
+                decision?: ("keep" | "different" | "same-patient" | "accept" | "reject" | "drop") | null;
             };
             header?: never;
             path?: never;

@@ -44,6 +44,7 @@ export type RecordReport = Schemas["RecordReport"];
 export type RecordFiles = Schemas["RecordFiles"];
 export type RecordPage = Schemas["RecordPage"];
 export type Facet = Schemas["Facet"];
+export type ReaderList = Schemas["ReaderList"];
 export type ImportFolders = Schemas["ImportFolders"];
 export type FacetPage = Schemas["FacetPage"];
 export type ChangedLabels = Schemas["Changed"];

@@ -63,19 +63,21 @@ def _make(
 @command.command("list")
 @gallery_option
 @click.option("--audit", metavar="NAME", help="Of this audit alone: duplicates, outliers, quality, metadata.")
+@click.option("--decision", metavar="NAME", help="This decision alone: drop is what is marked to be removed.")
 @listing_option
-def _list(gallery: str, audit: AuditName | None, output: str) -> None:
+def _list(gallery: str, audit: AuditName | None, decision: DecisionName | None, output: str) -> None:
     """What was decided, by whom and when.
 
     \b
     Example:
       lookalike decisions list --gallery chest --audit duplicates
+      lookalike decisions list --gallery chest --decision drop -o csv
     """
     from lookalike.gallery import open_gallery
     from lookalike.verbs.curation.decisions import list_decisions
 
     with open_gallery(gallery) as opened:
-        result = list_decisions(opened, audit=audit)
+        result = list_decisions(opened, audit=audit, decision=decision)
     if output != TABLE:
         print_listing(result, result.items, output)
         return

@@ -50,7 +50,7 @@ NOTED: Final[Mapping[str, AuditKind | None]] = {
         ["audit confounds", "audit duplicates", "audit outliers", "audit metadata", "audit quality", "audit drift"]
     ),
     **dict.fromkeys(["records list", "records show", "records next", "records log", "cohort list", "cohort show"]),
-    **dict.fromkeys(["readings own", "readings rounds", "readings list", "readings agreement"]),
+    **dict.fromkeys(["readings own", "readings readers", "readings rounds", "readings list", "readings agreement"]),
     "decisions list": None,
     **dict.fromkeys(["gallery info", "gallery verify", "gallery schedules", "gallery backups", "keys list", "doctor"]),
     **dict.fromkeys(["gallery list", "jobs list", "jobs show"]),

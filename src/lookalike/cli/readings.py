@@ -1,4 +1,4 @@
-"""lookalike readings: adjudicate, agreement, close, give, list, own, remove, rounds, start"""
+"""lookalike readings: adjudicate, agreement, close, give, list, own, readers, remove, rounds, start"""
 
 from __future__ import annotations
 
@@ -147,6 +147,29 @@ def _own(round: str, gallery: str, reader: str | None, output: str) -> None:
         print_listing(result, result.items, output)
         return
     print_table([["id", "labels"], *([each.id, ", ".join(each.labels) or "-"] for each in result.items)])
+
+
+@command.command("readers")
+@gallery_option
+@listing_option
+def _list_readers(gallery: str, output: str) -> None:
+    """Who may be asked to read: keys that may label and have not expired, and who was asked before.
+
+    \b
+    Example:
+      lookalike readings readers --gallery chest
+    """
+    from lookalike.gallery import open_gallery
+    from lookalike.verbs.readings import list_readers
+
+    with open_gallery(gallery) as opened:
+        result = list_readers(opened)
+    if output != TABLE:
+        print_listing(result, result.items, output)
+        return
+    rows = [["reader", "key", "rounds"]]
+    rows += [[each.reader, each.role or "-", str(each.rounds)] for each in result.items]
+    print_table(rows)
 
 
 @command.command("rounds")

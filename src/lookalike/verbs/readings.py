@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from lookalike.filters import Filter
 from lookalike.gallery import Gallery
 from lookalike.listed import ListResult
 from lookalike.metrics import numbered
+from lookalike.roles import Role, includes
 from lookalike.store.readings import (
     DECIDED,
     StoredReading,
@@ -30,6 +32,7 @@ from lookalike.store.readings import (
     stored_rounds,
 )
 from lookalike.text import plain_text
+from lookalike.verbs.keys import list_keys
 from lookalike.verbs.records import checked_labels, label_each
 
 _LENGTH: Final = 64  # of a round's name, and of a reader's
@@ -123,6 +126,24 @@ class RoundList(ListResult[RoundInfo]):
 
     items: tuple[RoundInfo, ...]
     reader: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownReader:
+    """role: of the reader's key, None where there is none, as of who signs in. rounds: in how many it was asked, or has
+    read.
+    """
+
+    reader: str
+    role: Role | None
+    rounds: int
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ReaderList(ListResult[KnownReader]):
+    """Who may be asked to read, in alphabetical order."""
+
+    items: tuple[KnownReader, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +267,14 @@ def list_rounds(gallery: Gallery, *, reader: str = "", own: bool = False) -> Rou
         found = [replace(each, readers=tuple(one for one in each.readers if one.reader == reader)) for each in found]
         found = [each for each in found if each.readers]
     return RoundList(tuple(found), reader)
+
+
+def list_readers(gallery: Gallery) -> ReaderList:
+    """Who may be asked to read: the names of keys that may label and have not expired, and who was asked before."""
+    keys = [key for key in list_keys(gallery) if key.expires is None or key.expires > time.time()]
+    roles = {key.name: key.role for key in keys if includes(key.role, "contributor")}
+    rounds = Counter(each.reader for found in list_rounds(gallery).items for each in found.readers)
+    return ReaderList(tuple(KnownReader(name, roles.get(name), rounds[name]) for name in sorted({*roles, *rounds})))
 
 
 def _round_info(gallery: Gallery, name: str) -> RoundInfo:

@@ -230,13 +230,6 @@ class JobAnswer(JobInfo):
 
 
 @dataclass(frozen=True, slots=True)
-class ReaderNames:
-    """Who may be asked to read, by name."""
-
-    items: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class JobListing:
     """items: newest first, without results and points. next_cursor: where the next page starts, None on the last."""
 

@@ -19,10 +19,14 @@ decisions_router = APIRouter(prefix=f"{API}/decisions", tags=["decisions"])
 
 @decisions_router.get("", response_model=decisions.DecisionList)
 def get_decisions(
-    request: Request, service: Served, caller: AsReader, audit: Annotated[decisions.AuditName | None, Query()] = None
+    request: Request,
+    service: Served,
+    caller: AsReader,
+    audit: Annotated[decisions.AuditName | None, Query()] = None,
+    decision: Annotated[decisions.DecisionName | None, Query()] = None,
 ) -> Response:
     """What was decided, the oldest first; of a pair only where both records are seen."""
-    found = decisions.list_decisions(service.seen_by(caller), audit=audit)
+    found = decisions.list_decisions(service.seen_by(caller), audit=audit, decision=decision)
     note_records(request.state, {id: None for each in found.items for id in each.ids})
     return json_response(found)
 

@@ -4,20 +4,15 @@ not read start and close rounds, see all, and decide.
 
 from __future__ import annotations
 
-import time
-
 from fastapi import APIRouter, Request, Response
 
-from lookalike.roles import includes
 from lookalike.server.audited_records import note_records
 from lookalike.server.callers import Caller
-from lookalike.server.contract.answers import ReaderNames
 from lookalike.server.contract.bodies import AdjudicateBody, GiveReadingsBody, StartRoundBody
 from lookalike.server.guard import API
 from lookalike.server.responses import json_response
 from lookalike.server.routes.parameters import AsContributor, Served, WholeAsAdmin
 from lookalike.verbs import readings
-from lookalike.verbs.keys import list_keys
 
 readings_router = APIRouter(prefix=f"{API}/readings", tags=["readings"])
 readers_router = APIRouter(prefix=f"{API}/readers", tags=["readings"])
@@ -36,16 +31,12 @@ def get_readings(service: Served, caller: AsContributor) -> Response:
     return json_response(readings.list_rounds(service.seen_by(caller), reader=caller.name, own=True))
 
 
-@readers_router.get("", response_model=ReaderNames)
-def get_readers(service: Served, caller: WholeAsAdmin) -> Response:
+@readers_router.get("", response_model=readings.ReaderList)
+def get_readers(service: Served, _caller: WholeAsAdmin) -> Response:
     """Who may be asked to read: the names of keys that may label and have not expired, and who was asked before; only
     for who may start a round.
     """
-    keys = [key for key in list_keys(service.gallery) if key.expires is None or key.expires > time.time()]
-    may = {key.name for key in keys if includes(key.role, "contributor")}
-    rounds = readings.list_rounds(service.gallery, reader=caller.name)
-    before = {each.reader for found in rounds.items for each in found.readers}
-    return json_response(ReaderNames(tuple(sorted(may | before))))
+    return json_response(readings.list_readers(service.gallery))
 
 
 @readings_router.post("", response_model=readings.RoundInfo)

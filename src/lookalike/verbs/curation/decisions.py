@@ -84,11 +84,18 @@ def decide(
     return Decided(number, len(findings), changed)
 
 
-def list_decisions(gallery: Gallery, *, audit: AuditName | None = None) -> DecisionList:
-    """What was decided, of one audit if it is named. Raises UsageError."""
+def list_decisions(
+    gallery: Gallery, *, audit: AuditName | None = None, decision: DecisionName | None = None
+) -> DecisionList:
+    """What was decided, of one audit if it is named, or one decision: ``drop`` lists what is marked. Raises
+    UsageError.
+    """
     if audit is not None:
         _named(audit, AUDIT_NAMES, "audit")
-    return DecisionList(tuple(stored_decisions(gallery.store, audit)))
+    if decision is not None:
+        _named(decision, DECISION_NAMES, "decision")
+    found = stored_decisions(gallery.store, audit)
+    return DecisionList(tuple(each for each in found if decision in (None, each.decision)))
 
 
 def undo_decision(gallery: Gallery, number: int) -> Decided:
