@@ -25,6 +25,7 @@ const REASONS: readonly (readonly [said: string, pieces: readonly string[], germ
   ["little lies between black and white", ["little lies between black and white"], "zwischen Schwarz und Weiß liegt wenig"],
   ["recorded: nothing, neighbours: CHEST", ["recorded: {", ", neighbours: {"], "nichts verzeichnet, Nachbarn: CHEST"],
   ["recorded: HAND, neighbours: CHEST", ["recorded: {", ", neighbours: {"], "verzeichnet: HAND, Nachbarn: CHEST"],
+  ["recorded: nothing, and unlike all with it", [", and unlike all with it"], "nichts verzeichnet, und allen unähnlich, bei denen auch nichts verzeichnet ist"],
   ["recorded: HAND, and unlike all with it", [", and unlike all with it"], "verzeichnet: HAND, und allen damit unähnlich"],
   ["1 line of text", ["'line' if", "of text"], "Textzeilen: 1"],
 ];

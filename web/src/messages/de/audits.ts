@@ -21,6 +21,7 @@ const REASONS: Sentences = [
   [/^little lies between black and white$/, "zwischen Schwarz und Weiß liegt wenig"],
   [/^recorded: nothing, neighbours: (.+)$/, "nichts verzeichnet, Nachbarn: $1"],
   [/^recorded: (.+), neighbours: (.+)$/, "verzeichnet: $1, Nachbarn: $2"],
+  [/^recorded: nothing, and unlike all with it$/, "nichts verzeichnet, und allen unähnlich, bei denen auch nichts verzeichnet ist"],
   [/^recorded: (.+), and unlike all with it$/, "verzeichnet: $1, und allen damit unähnlich"],
   [
     /^(\d+) lines? of text, at most (\d+) letters: initials, or a mark of side or view$/,

@@ -64,7 +64,7 @@ export function EvaluateView() {
 
 function titleOf({ result, finished }: Job): string {
   const report = reportOf(result);
-  return [report?.space, report?.split, finished && clock(finished)]
+  return [report?.space, report && messages.value.audits.note(report.split).text, finished && clock(finished)]
     .filter(Boolean)
     .join(" · ");
 }
