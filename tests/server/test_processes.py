@@ -202,6 +202,13 @@ def test_one_that_ends_comes_back_and_nothing_is_lost(together: Together, folder
 
 
 def test_the_audit_log_is_one_chain(together: Together, folder: Path) -> None:
+    server, wrong = together.server, {"Authorization": "Bearer wrong"}
+    server.http.get(f"{API}/records", headers=wrong)
+    first, *_, last = [item["id"] for item in asked_anew(server, "/records").json()["items"]]
+    with httpx.Client(base_url=server.http.base_url, headers=server.http.headers, timeout=60) as client:
+        assert client.post(f"{API}/search", json={"query": {"ids": [first]}, "k": 1}).status_code == 200
+        assert client.patch(f"{API}/records/{first}", json={"labels": ["in the log"]}).status_code == 200
+        assert client.delete(f"{API}/records/{last}").status_code == 200
     place = audit_place(folder.parent / "audit")
     assert place is not None
     said = verify_log(place)
