@@ -24,6 +24,7 @@ def test_it_is_a_dictionary_at_each_moment(
         for each in changes:
             plain = {key: value for key, value in {**plain, **each}.items() if value is not None}
             moments.append((moments[-1][0].changed(each), plain))
+            assert None not in each.values() or moments[-1][0].below == plain  # what was erased is nowhere
     finally:
         layered._MOST = before  # type: ignore[misc]
     for made, expected in moments:  # the earlier ones, too

@@ -25,9 +25,9 @@ class Layered(Generic[_Key, _Value]):
         return self.above[key] if key in self.above else self.below.get(key)
 
     def changed(self, changes: Mapping[_Key, _Value | None]) -> Layered[_Key, _Value]:
-        """The dictionary after changes, None for what is gone."""
+        """The dictionary after changes, None for what is gone: what was erased stays in no layer."""
         later = Layered(self.below, {**self.above, **changes})
-        return later if len(later.above) <= _MOST else Layered(later.whole())
+        return Layered(later.whole()) if len(later.above) > _MOST or None in changes.values() else later
 
     def whole(self) -> Mapping[_Key, _Value]:
         """All of it."""
