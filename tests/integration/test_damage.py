@@ -16,7 +16,7 @@ import pytest
 from running import answers, described, ids_of
 
 from conftest import write_pictures
-from lookalike.errors import DamagedFileError, LookalikeError
+from lookalike.errors import DamagedFileError, GalleryError, LookalikeError
 from lookalike.gallery import open_gallery
 from lookalike.locks import LOCKS
 from lookalike.verbs.doctor import doctor
@@ -256,6 +256,8 @@ def test_a_file_that_is_no_database(subject: Subject, data: bytes) -> None:
     if data:
         with pytest.raises(DamagedFileError, match="database is damaged"):
             open_gallery(subject.folder)
-    else:  # an empty file is an empty database
-        with open_gallery(subject.folder) as gallery:
-            assert gallery.store.count() == len(gallery.index()) == 0
+        return
+    with pytest.raises(GalleryError, match="making it was cut short"):  # an empty file is an empty database
+        open_gallery(subject.folder)
+    with open_gallery(subject.folder, create=True) as gallery:
+        assert gallery.store.count() == len(gallery.index()) == 0

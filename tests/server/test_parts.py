@@ -516,7 +516,7 @@ def test_a_whole_gallery_is_reached_by_no_route_unawares() -> None:
         "readings.give_readings(service.gallery,",  # of records that the caller was found to see
         *(f"readings.{name}(service.gallery" for name in ("list_rounds", "list_readings", "reading_agreement")),
         *(f"readings.{name}(service.gallery" for name in ("start_round", "close_round")),
-        "list_keys(service.gallery)",  # their names, for who sees all
+        "readings.list_readers(service.gallery)",  # their names, for who sees all
         "readings.adjudicate(service.gallery,",  # for who sees all
         "readings.adjudicate(\n        service.gallery,",
     }
