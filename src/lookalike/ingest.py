@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,7 +16,7 @@ from lookalike.locks import Turn
 from lookalike.progress import Progress
 from lookalike.readers.events import Finished, Frame, ReportRead
 from lookalike.sources.as_read import without_erased
-from lookalike.sources.encoded_volumes import EncodedFrame, OpenVolumes, encode_frames, frames_at_once
+from lookalike.sources.encoded_volumes import OpenVolumes, encode_frames, frames_at_once
 from lookalike.sources.item_labels import ItemLabels
 from lookalike.sources.labels import LabelRow, named_by
 from lookalike.sources.reading import BatchRead, ReadEvent, VolumesFound
@@ -40,8 +39,7 @@ _VOLUMES_STORED: Final = 8  # complete volumes stored in one transaction
 @dataclass
 class IndexRun:
     """One run: what has been read and is not stored yet, and the counts. overwrite_labels: the table's labels count,
-    whoever set others. tell_all: of every file that is there already it is to be told who it is. under_way: what is
-    encoded in a thread of its own, while more is read.
+    whoever set others. tell_all: of every file that is there already it is to be told who it is.
     """
 
     gallery: Gallery
@@ -50,7 +48,6 @@ class IndexRun:
     overwrite_labels: bool = False
     tell_all: bool = False
     frames: list[Frame] = field(default_factory=list)
-    under_way: Future[list[EncodedFrame]] | None = None
     batch: Batch = field(default_factory=Batch)
     volumes: OpenVolumes = field(default_factory=OpenVolumes)
     added: int = 0
@@ -88,15 +85,14 @@ class IndexRun:
     def read(self, events: Iterable[ReadEvent], turn: Turn, total: int, progress: Progress | None) -> None:
         """Take what is read of ``total`` items, and store it."""
         ended = 0
-        with ThreadPoolExecutor(1, "encoding") as self._encoding:
-            for event in events:
-                if turn.is_awaited:
-                    self.give_way(turn)
-                self.take(event)
-                if progress and not isinstance(event, _PARTS) and ended < total:
-                    ended += 1  # volumes are counted once their slices are known
-                    progress(ended, total)
-            self.flush()
+        for event in events:
+            if turn.is_awaited:
+                self.give_way(turn)
+            self.take(event)
+            if progress and not isinstance(event, _PARTS) and ended < total:
+                ended += 1  # volumes are counted once their slices are known
+                progress(ended, total)
+        self.flush()
 
     def give_way(self, turn: Turn) -> None:
         """Let erasures go first. What has been read is stored, so that they find it, and what they remove does not come
@@ -168,7 +164,6 @@ class IndexRun:
 
     def _refuse(self, refusal: Refusal) -> None:
         # A broken volume is refused as a whole; of other files the good frames stay.
-        self._take_under_way()
         self.volumes.drop(refusal.source)
         self.frames = [frame for frame in self.frames if frame.depth == 1 or frame.source != refusal.source]
         self.refused.append(refusal)
@@ -204,8 +199,8 @@ class IndexRun:
 
     def flush(self) -> None:
         """Encode and store what has been read, in one transaction."""
-        self._encode()
-        self._take_under_way()
+        if self.frames:
+            self._encode()
         for volume in self.volumes.take(self.ended):
             vectors, views, patches = np.stack(volume.vectors), tuple(volume.views), tuple(volume.patches)
             self.batch.records.append(self._record(volume.first, vectors, views, volume.thumbnail, patches))
@@ -219,18 +214,9 @@ class IndexRun:
         return Batch(overwrite=self.overwrite_labels, change=self.batch.change, encoder=self.gallery.identity)
 
     def _encode(self) -> None:
-        """Have what has been read encoded, while what was encoded before it is taken, and more is read."""
-        if not self.frames:
-            return
-        encoder, frames = self.gallery.encoder, self.frames
-        made = self._encoding.submit(lambda: list(encode_frames(encoder, frames, patches=self.patches)))
-        self._take_under_way()
-        self.frames, self.under_way = [], made
-
-    def _take_under_way(self) -> None:
-        made, self.under_way = self.under_way, None
-        for frame, vector, patches in made.result() if made else ():
+        for frame, vector, patches in encode_frames(self.gallery.encoder, self.frames, patches=self.patches):
             self._take_encoded(frame, vector, patches)
+        self.frames = []
 
     def _tell(self, event: Frame | Finished, row: LabelRow | None) -> None:
         """Note the report of a file, and the study that its records are of."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,6 @@ from lookalike.readers.events import Frame
 from lookalike.store.packed import packed
 from lookalike.types import EncoderSpec, PatchMap
 
-EncodedFrame: TypeAlias = tuple[Frame, NDArray[np.float32], tuple[PatchMap, ...]]
-
 _TOGETHER: Final = 16  # pictures encoded at once, while the decoding processes prepare as many more
 
 
@@ -24,7 +22,9 @@ def frames_at_once(spec: EncoderSpec) -> int:
     return _TOGETHER if spec.ndim == 2 else 1  # a volume is large
 
 
-def encode_frames(encoder: Encoder, frames: Sequence[Frame], *, patches: bool) -> Iterator[EncodedFrame]:
+def encode_frames(
+    encoder: Encoder, frames: Sequence[Frame], *, patches: bool
+) -> Iterator[tuple[Frame, NDArray[np.float32], tuple[PatchMap, ...]]]:
     """Each frame with its vector (dim,) and its patches: one, or none if none are wanted or the encoder gives none."""
     inputs = np.stack([frame.input for frame in frames])
     if not patches or not isinstance(encoder, PatchEncoder):
