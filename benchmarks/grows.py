@@ -28,6 +28,7 @@ from benchmarks.report import Figure
 from lookalike.gallery import open_gallery
 from lookalike.store import Batch, record_id
 from lookalike.types import Vectors
+from lookalike.verbs.gallery import adopt
 from lookalike.verbs.records import remove
 from lookalike.verbs.search import search
 
@@ -63,15 +64,22 @@ def run(data: Path | None) -> Iterator[Figure]:
 def measured(folder: Path, records: int) -> Iterator[Figure]:
     """The figures of a gallery of so many records, and of what earlier runs have added."""
     made = drawn(records)
-    if not folder.exists():
-        with open_gallery(folder, create=True) as gallery:
-            store_all(gallery, made)
+    prepare(folder, lambda: made)
     with open_gallery(folder) as gallery:
         there = gallery.store.count()
     yield from _first(folder, there)
     if there == records:
         yield from _searched(folder, made)
     yield from _grown(folder, there)
+
+
+def prepare(folder: Path, draw: Callable[[], Made]) -> None:
+    """Make a gallery, or take the one that a run has made whose configuration is gone."""
+    if folder.exists():
+        adopt(folder)
+        return
+    with open_gallery(folder, create=True) as gallery:
+        store_all(gallery, draw())
 
 
 def _alone(work: Callable[..., Any], *given: Any) -> Any:

@@ -19,13 +19,13 @@ import numpy as np
 import psutil
 
 from benchmarks.by_id import sha256_of
-from benchmarks.filtered import drawn, fill, filters, store_all
+from benchmarks.filtered import drawn, fill, filters
+from benchmarks.grows import prepare
 from benchmarks.report import Figure
 from benchmarks.server_load import CLIENTS, K, Load, asked_over, load, serving
 from benchmarks.timing import busy_note, interleave
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.store import record_id
-from lookalike.verbs.gallery import adopt
 from lookalike.verbs.search import search
 
 RECORDS, FEW = 1_000_000, 10_000
@@ -40,11 +40,7 @@ def run(data: Path | None) -> Iterator[Figure]:
     """The gallery is in a folder that is removed at the end, unless one is named."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "grows" if data is None else data / "grows"
-        if not folder.exists():
-            with open_gallery(folder, create=True) as gallery:
-                store_all(gallery, drawn(RECORDS))
-        elif data is not None:
-            adopt(folder)  # made by a run whose configuration is gone
+        prepare(folder, lambda: drawn(RECORDS))
         with open_gallery(folder) as gallery:
             gallery.index()
             gallery.store.verify()  # as it would be once a day
