@@ -12,10 +12,11 @@ from sqlalchemy.engine import Engine
 
 from lookalike.gallery import open_gallery
 from lookalike.indexes.flat import FlatIndex
-from lookalike.store import Batch, memory, record_id
+from lookalike.store import Batch, memory, record_id, store
 from lookalike.store.edit import change_labels
 from lookalike.types import Keys
 from lookalike.verbs.records import remove
+from lookalike.verbs.search import search
 from new_records import digest, new
 
 
@@ -49,6 +50,19 @@ def test_records_are_counted_again_only_when_so_many_may_be_gone(
         held = asked.store._held()
         assert held is not None, "three are left"
         assert set(held.ids.whole()) == {ids[0], *ids[4:]}
+
+
+def test_what_another_process_has_just_removed_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where a service believes for a moment that nothing has changed."""
+    monkeypatch.setattr(memory, "MOST_HELD", 3)
+    monkeypatch.setattr(store, "_PATIENCE", 600.0)
+    vectors = np.eye(6, 384, dtype=np.float32)
+    with open_gallery(tmp_path / "g", create=True) as gallery, open_gallery(tmp_path / "g") as asked:
+        gallery.store.write(Batch(records=[new(i, vectors=vectors[i : i + 1]) for i in range(6)]))
+        asked.store.hold()
+        assert len(search(asked, vector=vectors[0], k=6).hits) == 6
+        remove(gallery, [record_id(digest(2), 0)])
+        assert len(search(asked, vector=vectors[0], k=6).hits) == 5
 
 
 @pytest.mark.parametrize("order", [1, -1])

@@ -27,7 +27,7 @@ def rank_pictures(gallery: Gallery, query: Query, who: Candidates, k: int) -> li
             if record is not None
         ]
         if len(found) < len(places):
-            check_removed(gallery, query.space, version)
+            check_removed(gallery, version)
         if len(found) >= k or len(places) < wanted:
             return found[:k]
         wanted *= 2  # some have been removed since the index was built: look for more

@@ -99,7 +99,7 @@ def _slice_hits(gallery: Gallery, query: Query, who: Candidates, k: int) -> tupl
         keys, scores = nearest_open(gallery, query.space, query.vectors, wanted, who)
         owners = _owner_rows(gallery, keys)
         if (owners[keys != -1] == -1).any():
-            check_removed(gallery, query.space, version)
+            check_removed(gallery, version)
         # One large volume can take all hits of a slice: look deeper for others.
         named = np.unique(owners[owners != -1])
         all_of_them = not capped and wanted + len(who.closed) >= len(index)

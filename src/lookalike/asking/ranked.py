@@ -43,10 +43,10 @@ def records_there(gallery: Gallery, keys: Sequence[int]) -> Iterator[Record]:
         yield from (records[key] for key in some if key in records)
 
 
-def check_removed(gallery: Gallery, space: str, version: int) -> None:
-    """Check that a key which the index has and the store lacks is of a record removed since the space was at this
-    version. Raises DamagedFileError if the vectors have not changed since: then the row is lost. A record leaves a part
-    of a gallery by another label as well.
+def check_removed(gallery: Gallery, version: int) -> None:
+    """Check that a key which the index has and the store lacks is of a record removed since a space was at this
+    version. Raises DamagedFileError if the vectors have not changed until this moment: then the row is lost. A record
+    leaves a part of a gallery by another label as well.
     """
-    if gallery.space(space).version == version and not gallery.part:
+    if gallery.store.version() == version and not gallery.part:
         raise damaged()
