@@ -6,7 +6,8 @@ BIN    := $(VENV)/bin
 PAGE   := src/lookalike/server/static/index.html
 # Some tests wait for a browser or a process: half as many again as there are cores.
 # Each calculates in one thread: several of each on the same cores would only wait for one another.
-WORKERS ?= $(shell expr $$(nproc) \* 3 / 2)
+# (nproc alone would tell what OMP_NUM_THREADS says.)
+WORKERS ?= $(shell expr $$(env -u OMP_NUM_THREADS nproc) \* 3 / 2)
 # The environment's own node comes first, where the system has none that is new enough.
 NODE   := PATH="$(CURDIR)/$(BIN):$$PATH"
 

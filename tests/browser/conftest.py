@@ -8,10 +8,11 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 import lookalike.server
@@ -212,6 +213,24 @@ def served_alone(page_gallery: Path, shared_data: Path, tmp_path: Path) -> Itera
         shutil.copy(shared_data / "chest-xray-dicom5" / "files" / name, more)
     with serving(tmp_path / "gallery", "--import", f"more={more}") as address:
         yield address
+
+
+@pytest.fixture
+def hold_jobs(served_alone: str, tmp_path: Path) -> Callable[[], AbstractContextManager[None]]:
+    """Within ``hold_jobs()`` the jobs of ``served_alone`` wait, so that they are there however quick the machine is:
+    before them stands one that adds records, and waits for its turn to write. It is cancelled at the end.
+    """
+
+    @contextmanager
+    def hold() -> Iterator[None]:
+        with open_gallery(tmp_path / "gallery") as gallery, gallery.writing(60.0):
+            begun = httpx.post(f"{served_alone}api/v1/index", json={"import": "more"}, timeout=60)
+            assert begun.status_code == 202, begun.text
+            yield
+            ended = httpx.delete(httpx.URL(served_alone).join(begun.headers["location"]), timeout=60)
+            assert ended.is_success, ended.text
+
+    return hold
 
 
 @pytest.fixture

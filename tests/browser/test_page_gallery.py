@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 MakePage = Callable[..., Any]
+HoldJobs = Callable[[], AbstractContextManager[None]]
 
 
 def records(page: Page) -> int:
@@ -101,14 +103,15 @@ def test_an_import_folder_is_indexed_by_a_job(
     assert "notes.txt" in done.get_by_test_id("set-apart").inner_text()
 
 
-def test_a_job_is_cancelled(served_alone: str, page_without_errors: MakePage) -> None:
+def test_a_job_is_cancelled(served_alone: str, hold_jobs: HoldJobs, page_without_errors: MakePage) -> None:
     page = page_without_errors()
     page.goto(f"{served_alone}#/evaluate")
     page.get_by_test_id("evaluate-space").select_option("findings")
     page.get_by_test_id("evaluate-folds").fill("10")
-    page.get_by_test_id("evaluate-start").click()
-    page.get_by_test_id("cancel-job").click()
-    page.locator("[data-testid=job][data-state=cancelled]").wait_for(timeout=30_000)
+    with hold_jobs():
+        page.get_by_test_id("evaluate-start").click()
+        page.get_by_test_id("cancel-job").click()
+        page.locator("[data-testid=job][data-state=cancelled]").wait_for(timeout=30_000)
     page.get_by_role("button", name="Evaluate", exact=True).last.wait_for()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 # Not by importing it, which takes two seconds of every process of a test run: only the server needs it.
 pytestmark = pytest.mark.skipif(find_spec("umap") is None, reason="no umap-learn: pip install 'lookalike[map]'")
 MakePage = Callable[..., Any]
+HoldJobs = Callable[[], AbstractContextManager[None]]
 
 
 def drawn(page: Page) -> tuple[Any, Any]:
@@ -94,7 +96,12 @@ def interpreted(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("interpreted")
 @pytest.mark.parametrize("method", ["tsne", pytest.param("umap", marks=pytest.mark.slow)])
 def test_make_a_map_lasso_it_and_search_with_the_catch(
-    method: str, served_alone: str, page_without_errors: MakePage, query_file: Path, artefacts: Path
+    method: str,
+    served_alone: str,
+    hold_jobs: HoldJobs,
+    page_without_errors: MakePage,
+    query_file: Path,
+    artefacts: Path,
 ) -> None:
     page = page_without_errors(expected="404", viewport={"width": 1440, "height": 900})
     page.goto(served_alone)
@@ -103,14 +110,15 @@ def test_make_a_map_lasso_it_and_search_with_the_catch(
     page.get_by_test_id("hits").wait_for()
     page.get_by_test_id("nav-map").click()
     page.get_by_test_id("map-method").select_option(method)
-    page.get_by_test_id("make-map").click()
-    page.locator("[data-testid=job][data-kind=map] [data-testid=busy-bar]").wait_for()  # it fills nothing
-    assert page.get_by_test_id("make-map").is_disabled()
-    later = page_without_errors(expected="404")  # who comes later does not draw it again, and sees it when it is there
-    later.goto(f"{served_alone}#/map")
-    later.locator("[data-testid=job][data-kind=map]").wait_for()  # of what is chosen only now
-    later.get_by_test_id("map-method").select_option(method)
-    assert later.get_by_test_id("make-map").is_disabled()
+    with hold_jobs():
+        page.get_by_test_id("make-map").click()
+        page.locator("[data-testid=job][data-kind=map] [data-testid=busy-bar]").wait_for()  # it fills nothing
+        assert page.get_by_test_id("make-map").is_disabled()
+        later = page_without_errors(expected="404")  # who comes later sees it when it is there
+        later.goto(f"{served_alone}#/map")
+        later.locator("[data-testid=job][data-kind=map]").wait_for()  # of what is chosen only now
+        later.get_by_test_id("map-method").select_option(method)
+        assert later.get_by_test_id("make-map").is_disabled()
     later.get_by_test_id("map-plot").wait_for(timeout=120_000)
     later.close()
     page.get_by_test_id("map-plot").wait_for(timeout=120_000)
