@@ -250,6 +250,7 @@ def drop(page: Page, *files: Path) -> None:
             }""",
             [file.name, base64.b64encode(file.read_bytes()).decode()],
         )
+    page.locator(".view").wait_for()  # a hand sees what it drops onto
     page.evaluate(
         """() => { for (const name of ["dragover", "drop"]) document.querySelector(".view").dispatchEvent(
             new DragEvent(name, { dataTransfer: window.dropped, bubbles: true, cancelable: true })); }"""
