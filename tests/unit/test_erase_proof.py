@@ -67,10 +67,10 @@ def test_a_name_that_lies_in_another_ones_is_no_trace(tmp_path: Path) -> None:
     with open_gallery(tmp_path / "g", create=True) as gallery:
         index(gallery, [tmp_path / name for name in ("IM1", "IM10", "inIM2")], labels=table)
         proof = erase_patient(gallery, patient_id="ann")
-        assert (proof.words["sources"], proof.found, proof.clean) == (0, 0, True)
+        assert (proof.words["sources"], proof.passed_over, proof.found, proof.clean) == (0, 1, 0, True)
         (gallery.folder / "left.txt").write_text(str(tmp_path / "inIM2"))
         proof = erase_patient(gallery, patient_id="cid")
-        assert (proof.words["sources"], proof.found, proof.clean) == (1, 1, False)
+        assert (proof.words["sources"], proof.passed_over, proof.found, proof.clean) == (1, 0, 1, False)
 
 
 def test_it_names_nobody(gallery: Gallery, tmp_path: Path) -> None:

@@ -65,6 +65,11 @@ def command(
             f"{counted(len(done.records), 'record')} erased. {sum(done.words.values())} words that named them were "
             f"searched for in {counted(done.searched_files, 'file')}: found in {done.found}."
         )
+        if done.passed_over:
+            names = counted(done.passed_over, "name")
+            print_notes(
+                f"{names} of their files not searched for: the names of others that stay hold the same letters."
+            )
         kept = "is left out from now on (--may-return ends it)" if done.kept_out else "may come again: no key is here"
         print_notes(f"The patient {kept}.")
         if done.engine:

@@ -57,7 +57,8 @@ class ErasureProof:
     afterwards, by what they are, in so many files and bytes; found: files that held one. erased: whether no trace is
     left on the disk; beyond: but for what a PostgreSQL and an index engine keep, which cannot be looked into. engine:
     the address of the index engine, "" for none; left_in_engine: how many vectors of the records it still gives, asked
-    afterwards; None where it was not asked or gave no answer. mac: HMAC-SHA-256 of the rest, by the key of the audit
+    afterwards; None where it was not asked or gave no answer. passed_over: sources that were not searched for, since
+    the name of one that stays holds theirs, as IM10 does IM1. mac: HMAC-SHA-256 of the rest, by the key of the audit
     log.
     """
 
@@ -80,6 +81,7 @@ class ErasureProof:
     beyond: str = ""
     engine: str = ""
     left_in_engine: int | None = None
+    passed_over: int = 0
     mac: str = ""
 
     @property
@@ -120,7 +122,8 @@ def erase_with_proof(
 
     removed, named = erase(gallery, find, forget, also=also), before.named[0]
     forget_in_inboxes(gallery, waiting, named)
-    words = _words(replace(named, sources=named.sources - within_others(gallery.store, named.sources)))
+    ambiguous = within_others(gallery.store, named.sources)
+    words = _words(replace(named, sources=named.sources - ambiguous))
     canary = search_folder(gallery.folder, frozenset().union(*words.values()))
     proof = ErasureProof(
         gallery.store.id,
@@ -143,6 +146,7 @@ def erase_with_proof(
         removed.beyond,
         gallery.names_engine,
         left_in_engine(gallery, named.ids),
+        len(ambiguous),
     )
     return signed(proof, key), tuple(sorted(named.ids))
 

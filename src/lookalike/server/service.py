@@ -42,9 +42,8 @@ if TYPE_CHECKING:
 
 _FILTER_SECONDS: Final = 2.0  # a caller waits for a filter no longer, nor does anybody else for that caller
 _PARTS: Final = 32  # of the gallery that are kept open
-_REST: Final = (
-    4.0  # times as long as an erasure takes, searches have the machine until the next one, if many are asked for
-)
+# Times as long as an erasure takes, searches have the machine until the next one, if many are asked for.
+_REST: Final = 4.0
 
 
 @dataclass(frozen=True, slots=True)
