@@ -14,6 +14,7 @@ import PIL.Image
 import pytest
 from migrated import NEW, OLD, everything, filled, vectors_by_id, write_sources
 from running import answers, ids_of, refusal, run
+from served import eventually
 
 from conftest import texture
 from lookalike import reencoding
@@ -137,11 +138,21 @@ def test_every_answer_is_of_one_encoder_while_it_is_switched(
         threads = [threading.Thread(target=ask, args=(number,)) for number in range(3)]
         for thread in threads:
             thread.start()
+
+        def answered_by(encoder: str) -> None:
+            """It goes on when somebody was answered since now, however slow the asking threads are."""
+            before = len(heard)
+            eventually(
+                lambda: {name for _number, name, _hits in heard[before:]}, lambda seen: bool(failed) or encoder in seen
+            )
+
         try:
             with open_gallery(folder) as gallery:
                 for _ in range(3):
                     migrate(gallery, NEW)
+                    answered_by(NEW)
                     migrate(gallery, back=True)
+                    answered_by(OLD)
                 migrate(gallery, NEW)
         finally:
             stop.set()
