@@ -12,7 +12,7 @@ from lookalike.types import DicomIdentity, EncodedReport, FileIdentity
 from lookalike.verbs.cohorts.cohorts import combine_cohorts, save_cohort
 from lookalike.verbs.cohorts.split import split_cohort
 from lookalike.verbs.curation.decisions import decide
-from lookalike.verbs.readings import give_readings
+from lookalike.verbs.curation.readings import give_readings
 
 
 def say_more(gallery: Gallery, ids: Sequence[str]) -> None:

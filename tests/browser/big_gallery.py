@@ -18,9 +18,9 @@ from lookalike.gallery import Gallery, open_gallery
 from lookalike.store import Batch, NewRecord
 from lookalike.verbs.cohorts.cohorts import save_cohort
 from lookalike.verbs.cohorts.split import split_cohort
+from lookalike.verbs.curation.readings import give_readings, start_round
 from lookalike.verbs.index import index
 from lookalike.verbs.map import map_gallery
-from lookalike.verbs.readings import give_readings, start_round
 
 RECORDS: Final = 10_000
 SETS: Final = ("mednist", "brain-mri-archive", "chest-xray-nih64", "chest-xray-nih")

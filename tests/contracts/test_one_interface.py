@@ -19,24 +19,23 @@ from lookalike.verbs.backup import list_backups
 from lookalike.verbs.cohorts.cohorts import combine_cohorts, list_cohorts, remove_cohort, save_cohort, show_cohort
 from lookalike.verbs.cohorts.export import export_cohort
 from lookalike.verbs.cohorts.split import split_cohort
+from lookalike.verbs.curation.adjudicate import adjudicate, reading_agreement
 from lookalike.verbs.curation.decisions import decide, list_decisions, undo_decision
-from lookalike.verbs.erase import erase_patient
-from lookalike.verbs.galleries.places import copy_gallery, list_galleries, rename_gallery
-from lookalike.verbs.gallery import adopt, gallery_info, relocate, secret_key
-from lookalike.verbs.jobs import job_info, list_jobs, list_schedules
-from lookalike.verbs.keys import add_key, list_keys, remove_key
-from lookalike.verbs.readings import (
-    adjudicate,
+from lookalike.verbs.curation.readings import (
     close_round,
     give_readings,
     list_readers,
     list_readings,
     list_rounds,
     own_readings,
-    reading_agreement,
     remove_readings,
     start_round,
 )
+from lookalike.verbs.erase import erase_patient
+from lookalike.verbs.galleries.places import copy_gallery, list_galleries, rename_gallery
+from lookalike.verbs.gallery import adopt, gallery_info, relocate, secret_key
+from lookalike.verbs.jobs import job_info, list_jobs, list_schedules
+from lookalike.verbs.keys import add_key, list_keys, remove_key
 from lookalike.verbs.records import (
     import_labels,
     label,

@@ -18,7 +18,7 @@ from lookalike.cli import main
 from lookalike.encoders.families.tuned import learnt_from, write_tuned
 from lookalike.encoders.weights.checkpoints import MODELS_FOLDER
 from lookalike.errors import UsageError
-from lookalike.evaluation.protocols.classifiers import ClassifierReport
+from lookalike.evaluation.classifier_report import ClassifierReport
 from lookalike.evaluation.protocols.findings import FindingReport
 from lookalike.evaluation.protocols.khun_jush import VolumeReport
 from lookalike.evaluation.protocols.localisation import LocalisationReport

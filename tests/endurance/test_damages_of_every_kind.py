@@ -33,10 +33,10 @@ from lookalike.store.patches import patched_records, read_patches
 from lookalike.store.reports import every_report
 from lookalike.verbs.cohorts.cohorts import list_cohorts, show_cohort
 from lookalike.verbs.curation.decisions import list_decisions
+from lookalike.verbs.curation.readings import list_readings
 from lookalike.verbs.index import index
 from lookalike.verbs.map import kept_map
 from lookalike.verbs.pictures import stored_thumbnail
-from lookalike.verbs.readings import list_readings
 from lookalike.verbs.records import facets, read_report
 from lookalike.verbs.search import search
 from said_more import say_more

@@ -10,8 +10,8 @@ import pytest
 
 from labelled_cases import CLASSES, Case, MakeGallery, cases, filled
 from lookalike.errors import UsageError
+from lookalike.evaluation.classifier_report import ClassifierReport
 from lookalike.evaluation.confusion import AnsweredQuery, Confusion, confusion_of
-from lookalike.evaluation.protocols.classifiers import ClassifierReport
 from lookalike.server.serialise import plain
 from lookalike.verbs.evaluate import evaluate
 from lookalike.verbs.jobs import end_job, job_info, job_report, submit_job

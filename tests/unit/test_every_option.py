@@ -29,8 +29,8 @@ from conftest import texture
 from lookalike import cli
 from lookalike.evaluation.protocols.protocol import PRECISION, PROTOCOL_GROUP
 from lookalike.plugins import plugin_names
+from lookalike.verbs.curation.readings import give_readings, start_round
 from lookalike.verbs.jobs import submit_job
-from lookalike.verbs.readings import give_readings, start_round
 
 PICTURES = 24
 

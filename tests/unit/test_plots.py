@@ -20,7 +20,7 @@ import pytest
 from conftest import texture
 from lookalike.errors import MissingExtraError, UsageError
 from lookalike.evaluation.benchmarks.encoders import EncoderBenchmark, Run
-from lookalike.evaluation.protocols.classifiers import ClassifierReport
+from lookalike.evaluation.classifier_report import ClassifierReport
 from lookalike.evaluation.report import Report
 from lookalike.gallery import Gallery
 from lookalike.pixels import thumbnail

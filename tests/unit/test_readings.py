@@ -14,14 +14,13 @@ from lookalike.errors import ForbiddenError, NotFoundError, UsageError
 from lookalike.evaluation.agreement import cohen_kappa, fleiss_kappa
 from lookalike.gallery import Gallery
 from lookalike.store.readings import stored_rounds
-from lookalike.verbs.readings import (
-    adjudicate,
+from lookalike.verbs.curation.adjudicate import adjudicate, reading_agreement
+from lookalike.verbs.curation.readings import (
     close_round,
     give_readings,
     list_readings,
     list_rounds,
     own_readings,
-    reading_agreement,
     remove_readings,
     start_round,
 )

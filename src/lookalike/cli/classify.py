@@ -149,7 +149,7 @@ def _score(
 ) -> None:
     """Score methods on folds of the gallery, and print it."""
     from lookalike import plots
-    from lookalike.evaluation.protocols.classifiers import ClassifierReport
+    from lookalike.evaluation.classifier_report import ClassifierReport
     from lookalike.verbs.evaluate import evaluate
 
     space, k = how.pop("space"), how.pop("k")

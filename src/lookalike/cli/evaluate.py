@@ -109,8 +109,8 @@ def _cells(
     report: EvaluationReport, cell: tuple[str, str], form: Literal["text", "markdown", "csv", "latex"]
 ) -> Iterator[str]:
     """A table of a cell's queries for each confusion that a report has. Raises UsageError where there is none."""
+    from lookalike.evaluation.classifier_report import ClassifierReport
     from lookalike.evaluation.confusion import cell_table
-    from lookalike.evaluation.protocols.classifiers import ClassifierReport
     from lookalike.evaluation.report import Report
     from lookalike.evaluation.tables import render
 

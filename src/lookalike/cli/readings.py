@@ -12,7 +12,8 @@ from lookalike.cli.noting import command_user, note_command
 from lookalike.cli.output import counted, gallery_option, json_option, print_json, print_notes, print_table, seed_option
 
 if TYPE_CHECKING:
-    from lookalike.verbs.readings import LabelKappa, ReadRecord
+    from lookalike.verbs.curation.adjudicate import LabelKappa
+    from lookalike.verbs.curation.readings import ReadRecord
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -56,7 +57,7 @@ def _start(
       lookalike readings start pilot --where label=edema --label edema --reader anna --reader ben --gallery chest
     """
     from lookalike.gallery import open_gallery
-    from lookalike.verbs.readings import start_round
+    from lookalike.verbs.curation.readings import start_round
 
     with open_gallery(gallery) as opened:
         result = start_round(opened, round, ids, where=where, labels=labels, readers=readers, by=command_user() or "")
@@ -81,7 +82,7 @@ def _close(round: str, gallery: str, as_json: bool) -> None:
       lookalike readings close pilot --gallery chest
     """
     from lookalike.gallery import open_gallery
-    from lookalike.verbs.readings import close_round
+    from lookalike.verbs.curation.readings import close_round
 
     with open_gallery(gallery) as opened:
         result = close_round(opened, round)
@@ -115,7 +116,7 @@ def _give(
       lookalike readings give pilot 5ef178c836b2cf56 --label effusion --reader anna --gallery chest
     """
     from lookalike.gallery import open_gallery
-    from lookalike.verbs.readings import give_readings
+    from lookalike.verbs.curation.readings import give_readings
 
     with open_gallery(gallery) as opened:
         result = give_readings(opened, round, ids, labels=labels, reader=reader or command_user())
@@ -139,7 +140,7 @@ def _own(round: str, gallery: str, reader: str | None, output: str) -> None:
       lookalike readings own pilot --reader anna --gallery chest
     """
     from lookalike.gallery import open_gallery
-    from lookalike.verbs.readings import own_readings
+    from lookalike.verbs.curation.readings import own_readings
 
     with open_gallery(gallery) as opened:
         result = own_readings(opened, round, reader=reader or command_user())
@@ -160,7 +161,7 @@ def _list_readers(gallery: str, output: str) -> None:
       lookalike readings readers --gallery chest
     """
     from lookalike.gallery import open_gallery
-    from lookalike.verbs.readings import list_readers
+    from lookalike.verbs.curation.readings import list_readers
 
     with open_gallery(gallery) as opened:
         result = list_readers(opened)
@@ -183,7 +184,7 @@ def _rounds(gallery: str, output: str) -> None:
       lookalike readings rounds --gallery chest
     """
     from lookalike.gallery import open_gallery
-    from lookalike.verbs.readings import list_rounds
+    from lookalike.verbs.curation.readings import list_rounds
 
     with open_gallery(gallery) as opened:
         result = list_rounds(opened)
@@ -211,7 +212,7 @@ def _list(round: str, gallery: str, output: str) -> None:
       lookalike readings list pilot --gallery chest
     """
     from lookalike.gallery import open_gallery
-    from lookalike.verbs.readings import list_readings
+    from lookalike.verbs.curation.readings import list_readings
 
     with open_gallery(gallery) as opened:
         result = list_readings(opened, round)
@@ -243,7 +244,7 @@ def _agreement(round: str, gallery: str, seed: int, as_json: bool) -> None:
       lookalike readings agreement pilot --gallery chest
     """
     from lookalike.gallery import open_gallery
-    from lookalike.verbs.readings import reading_agreement
+    from lookalike.verbs.curation.adjudicate import reading_agreement
 
     with open_gallery(gallery) as opened:
         result = reading_agreement(opened, round, seed=seed)
@@ -283,7 +284,7 @@ def _adjudicate(
       lookalike readings adjudicate pilot 5ef178c836b2cf56 --label effusion --gallery chest
     """
     from lookalike.gallery import open_gallery
-    from lookalike.verbs.readings import adjudicate
+    from lookalike.verbs.curation.adjudicate import adjudicate
 
     with open_gallery(gallery) as opened:
         by = command_user() or "command line"
@@ -308,7 +309,7 @@ def _remove(round: str, gallery: str, as_json: bool) -> None:
       lookalike readings remove pilot --gallery chest
     """
     from lookalike.gallery import open_gallery
-    from lookalike.verbs.readings import remove_readings
+    from lookalike.verbs.curation.readings import remove_readings
 
     with open_gallery(gallery) as opened:
         result = remove_readings(opened, round)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from lookalike.evaluation.benchmarks.encoders import EncoderBenchmark, Run
-    from lookalike.evaluation.protocols.classifiers import ClassifierReport
+    from lookalike.evaluation.classifier_report import ClassifierReport
     from lookalike.evaluation.report import Report
     from lookalike.evaluation.scores import Mean, ScoreSummary
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from lookalike.evaluation.benchmarks.encoders import EncoderBenchmark
     from lookalike.evaluation.benchmarks.indexes import IndexBenchmark
-    from lookalike.evaluation.protocols.classifiers import ClassifierReport
+    from lookalike.evaluation.classifier_report import ClassifierReport
     from lookalike.evaluation.report import Report
 
 
@@ -42,7 +42,7 @@ def chart(report: Report | ClassifierReport | EncoderBenchmark | IndexBenchmark)
 def _drawn(report: object, path: Path) -> Path:
     from lookalike.evaluation.benchmarks.encoders import EncoderBenchmark
     from lookalike.evaluation.benchmarks.indexes import IndexBenchmark
-    from lookalike.evaluation.protocols.classifiers import ClassifierReport
+    from lookalike.evaluation.classifier_report import ClassifierReport
     from lookalike.evaluation.report import Report
 
     if isinstance(report, Report):

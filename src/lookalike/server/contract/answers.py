@@ -8,12 +8,12 @@ from typing import Literal
 from pydantic.dataclasses import dataclass as schema_once  # a dozen routes share it; others' schemas are made anew
 
 from lookalike.audit_log.events import Means
+from lookalike.evaluation.classifier_report import ClassifierReport
 from lookalike.evaluation.confound_report import ConfoundAudit
 from lookalike.evaluation.drift import DriftAudit
 from lookalike.evaluation.duplicate_report import DuplicateAudit
 from lookalike.evaluation.metadata_report import MetadataAudit
 from lookalike.evaluation.outlier_report import OutlierAudit
-from lookalike.evaluation.protocols.classifiers import ClassifierReport
 from lookalike.evaluation.protocols.findings import FindingReport
 from lookalike.evaluation.protocols.khun_jush import VolumeReport
 from lookalike.evaluation.protocols.localisation import LocalisationReport

@@ -12,7 +12,7 @@ from lookalike.server.contract.bodies import AdjudicateBody, GiveReadingsBody, S
 from lookalike.server.guard import API
 from lookalike.server.responses import json_response
 from lookalike.server.routes.parameters import AsContributor, Served, WholeAsAdmin
-from lookalike.verbs import readings
+from lookalike.verbs.curation import adjudicate, readings
 
 readings_router = APIRouter(prefix=f"{API}/readings", tags=["readings"])
 readers_router = APIRouter(prefix=f"{API}/readers", tags=["readings"])
@@ -82,12 +82,12 @@ def get_reading_round(round: str, request: Request, service: Served, caller: AsC
     return json_response(found)
 
 
-@readings_router.get("/{round}/agreement", response_model=readings.ReadingAgreement)
+@readings_router.get("/{round}/agreement", response_model=adjudicate.ReadingAgreement)
 def get_reading_agreement(round: str, service: Served, caller: AsContributor) -> Response:
     """How far the readers of a round agree beyond chance; for who reads in it once it is closed (403 ``blinded``)."""
     if _decides(caller):
-        return json_response(readings.reading_agreement(service.gallery, round, by=caller.name))
-    return json_response(readings.reading_agreement(service.seen_by(caller), round, by=caller.name, as_reader=True))
+        return json_response(adjudicate.reading_agreement(service.gallery, round, by=caller.name))
+    return json_response(adjudicate.reading_agreement(service.seen_by(caller), round, by=caller.name, as_reader=True))
 
 
 @readings_router.post("/{round}/adjudicate", response_model=readings.ReadingsGiven)
@@ -95,7 +95,7 @@ def post_adjudicate(
     round: str, body: AdjudicateBody, request: Request, service: Served, caller: WholeAsAdmin
 ) -> Response:
     """Decide what records of a round show; not for who reads in it (403 ``blinded``). These labels count then."""
-    decided = readings.adjudicate(
+    decided = adjudicate.adjudicate(
         service.gallery, round, body.ids, labels=body.labels, agreed=body.agreed, by=caller.name
     )
     note_records(request.state, body.ids, change=decided.change or 0)

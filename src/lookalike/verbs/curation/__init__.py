@@ -1,1 +1,1 @@
-"""Curation: what to label next, and what is decided of what audits have found."""
+"""Curation: what to label next, and what is decided of what audits have found and readers have said."""

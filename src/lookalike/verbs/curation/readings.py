@@ -6,18 +6,15 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 from typing import Final
 
 import numpy as np
 
 from lookalike.asking.candidates import candidates
 from lookalike.errors import ForbiddenError, NotFoundError, UsageError
-from lookalike.evaluation.agreement import Kappa, cohen_kappa, fleiss_kappa
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
 from lookalike.listed import ListResult
-from lookalike.metrics import numbered
 from lookalike.roles import Role, includes
 from lookalike.store.readings import (
     DECIDED,
@@ -33,10 +30,10 @@ from lookalike.store.readings import (
 )
 from lookalike.text import plain_text
 from lookalike.verbs.keys import list_keys
-from lookalike.verbs.records import checked_labels, label_each
+from lookalike.verbs.records import checked_labels
 
-_LENGTH: Final = 64  # of a round's name, and of a reader's
-_TWO: Final = 2
+NAME_LENGTH: Final = 64  # of a round's name, and of a reader's
+MIN_READERS: Final = 2  # that can agree
 _MOST: Final = 10_000  # records of a round
 
 
@@ -157,41 +154,6 @@ class ReadingsGiven:
     change: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class LabelKappa:
-    """Agreement about one label, borne or not; "" for all labels of a record as one value. first, second: how many
-    records each reader gave it; of Fleiss' kappa the mean over all readers, twice.
-    """
-
-    label: str
-    first: float
-    second: float
-    kappa: Kappa
-
-
-@dataclass(frozen=True, slots=True)
-class PairAgreement:
-    """Two readers, and the records that both have read: Cohen's kappa, the whole first, then each label."""
-
-    readers: tuple[str, str]
-    records: int
-    labels: tuple[LabelKappa, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ReadingAgreement:
-    """pairs: of readers that have read the same records. together: how many records all readers have read; fleiss:
-    Fleiss' kappa over them, () for fewer than three readers.
-    """
-
-    round: str
-    readers: tuple[str, ...]
-    pairs: tuple[PairAgreement, ...]
-    together: int
-    fleiss: tuple[LabelKappa, ...]
-    notes: tuple[str, ...]
-
-
 def start_round(
     gallery: Gallery,
     round: str,
@@ -210,7 +172,7 @@ def start_round(
     if ids and where is not None:
         raise UsageError("say which records are read either by their ids or by a filter")
     names = list(dict.fromkeys(_named(each, "a reader") for each in readers))
-    if len(names) < _TWO:
+    if len(names) < MIN_READERS:
         raise UsageError("name two readers or more: what one says alone agrees with nobody")
     chosen = checked_labels(labels)
     if not chosen:
@@ -218,7 +180,7 @@ def start_round(
     keys = _keys(gallery, ids, where)
     if not 0 < len(keys) <= _MOST:
         raise UsageError(f"a round is of 1 to {_MOST:,} records, and these are {len(keys):,}; narrow it by a filter")
-    begin_round(gallery.store, _named(round, "a round"), keys, names, chosen, by=plain_text(by, _LENGTH))
+    begin_round(gallery.store, _named(round, "a round"), keys, names, chosen, by=plain_text(by, NAME_LENGTH))
     return _round_info(gallery, round)
 
 
@@ -302,64 +264,6 @@ def list_readings(gallery: Gallery, round: str, *, by: str = "", as_reader: bool
     return ReadingRound(round, _readers(by_record), tuple(_record(id, said) for id, said in by_record.items()))
 
 
-def reading_agreement(
-    gallery: Gallery, round: str, *, seed: int = 0, by: str = "", as_reader: bool = False
-) -> ReadingAgreement:
-    """How far the readers of a round agree beyond chance, by label. seed: of the intervals' draws. by, as_reader: as of
-    ``list_readings``. Raises NotFoundError, ForbiddenError, UsageError (no record was read by two).
-    """
-    _check_may_see(gallery, round, by, as_reader)
-    by_record = _by_record(gallery, round)
-    readers = _readers(by_record)
-    said = {id: {one.reader: one.labels for one in _said(all)} for id, all in by_record.items()}
-    patients = {id: gallery.store.record(id).patient for id in said}
-    pairs = []
-    for pair in combinations(readers, 2):
-        if both := [id for id, each in said.items() if {*pair} <= each.keys()]:
-            pairs.append(PairAgreement(pair, len(both), _kappas(said, both, pair, patients, seed)))
-    if not pairs:
-        raise UsageError("no record of this round was read by two readers, so that nobody can agree yet")
-    all = [id for id, each in said.items() if len(each) == len(readers)]
-    fleiss = _kappas(said, all, readers, patients, seed) if len(readers) > _TWO and all else ()
-    once = sum(len(each) == 1 for each in said.values())
-    notes = (f"{once} records were read by one reader only and are left out.",) if once else ()
-    return ReadingAgreement(round, readers, tuple(pairs), len(all), fleiss, notes)
-
-
-def adjudicate(
-    gallery: Gallery, round: str, ids: Sequence[str] = (), *, labels: Sequence[str] = (), agreed: bool = False, by: str
-) -> ReadingsGiven:
-    """Decide what records of a round show, by their ids; or, with ``agreed``, of all of which two readers or more say
-    the same, that it is that. From then on these labels count, as set by hand: who decided, and when, stands in the
-    round and in the log of labels, and its readers say nothing more of them. by: who decides, who may not be one of its
-    readers.
-
-    Raises NotFoundError, UsageError (fewer than two have read a record), ForbiddenError; then nothing is changed.
-    """
-    if agreed == bool(ids):
-        raise UsageError("say of which records it is decided, by their ids, or of all on which the readers agree")
-    if has_read(gallery.store, round, by):
-        raise _blinded(by)
-    by_record = _by_record(gallery, round)
-    if agreed:
-        whole = {id: _record(id, said) for id, said in by_record.items()}
-        decided = {id: each.readings[0].labels for id, each in whole.items() if each.agree and each.decided is None}
-    else:
-        decided = dict.fromkeys(ids, tuple(checked_labels(labels)))
-        for id in decided:
-            if id not in by_record or len(_record(id, by_record[id]).readings) < _TWO:
-                raise UsageError(
-                    f"record {id} was not read by two readers in this round, so there is nothing to decide"
-                )
-    changed = label_each(gallery, decided, by=f"{by}, adjudicating {round}") if decided else None
-    together = defaultdict(list)
-    for id, names in decided.items():
-        together[names].append(id)
-    for names, some in together.items():
-        put_readings(gallery.store, round, some, names, DECIDED, by=plain_text(by, _LENGTH))
-    return ReadingsGiven(round, len(decided), None if changed is None else changed.change)
-
-
 @dataclass(frozen=True, slots=True)
 class ReadingsRemoved:
     """removed: how many readings the round had."""
@@ -374,9 +278,9 @@ def remove_readings(gallery: Gallery, round: str) -> ReadingsRemoved:
 
 
 def _named(name: str, what: str) -> str:
-    cleaned = plain_text(name, _LENGTH + 1)
-    if not cleaned or len(cleaned) > _LENGTH or cleaned != name:
-        raise UsageError(f"{what} has a name of 1 to {_LENGTH} printable characters")
+    cleaned = plain_text(name, NAME_LENGTH + 1)
+    if not cleaned or len(cleaned) > NAME_LENGTH or cleaned != name:
+        raise UsageError(f"{what} has a name of 1 to {NAME_LENGTH} printable characters")
     return cleaned
 
 
@@ -387,10 +291,10 @@ def _check_may_see(gallery: Gallery, round: str, by: str, as_reader: bool) -> No
     if as_reader and not reads:
         raise NotFoundError(f"{by} reads in no round that is called {round!r}", "no-round")
     if reads and not closed:
-        raise _blinded(by)
+        raise blinded(by)
 
 
-def _blinded(by: str) -> ForbiddenError:
+def blinded(by: str) -> ForbiddenError:
     return ForbiddenError(f"{by} reads in this round, and is shown no reading of others until it is over", "blinded")
 
 
@@ -420,31 +324,7 @@ def _readers(by_record: Mapping[str, Sequence[StoredReading]]) -> tuple[str, ...
 def _record(id: str, said: Sequence[StoredReading]) -> ReadRecord:
     readings = _said(said)
     end = next((each for each in said if each.reader == DECIDED), None)
-    agree = len({each.labels for each in readings}) == 1 if len(readings) >= _TWO else None
+    agree = len({each.labels for each in readings}) == 1 if len(readings) >= MIN_READERS else None
     if end is None:
         return ReadRecord(id, readings, agree, None, "", None)
     return ReadRecord(id, readings, agree, end.labels, end.by, end.time)
-
-
-def _kappas(
-    said: Mapping[str, Mapping[str, tuple[str, ...]]],
-    ids: Sequence[str],
-    readers: Sequence[str],
-    patients: Mapping[str, str],
-    seed: int,
-) -> tuple[LabelKappa, ...]:
-    groups = numbered([patients[id] for id in ids])
-    values = [[said[id][reader] for reader in readers] for id in ids]
-    numbers = {value: number for number, value in enumerate(sorted({value for row in values for value in row}))}
-    coded = {"": np.array([[numbers[value] for value in row] for row in values])}
-    for label in sorted({label for value in numbers for label in value}):
-        coded[label] = np.array([[int(label in value) for value in row] for row in values])
-    found = []
-    for label, codes in coded.items():
-        counts = (codes > 0).sum(axis=0) if label else np.full(len(readers), len(ids))
-        if len(readers) == _TWO:
-            kappa, first, second = cohen_kappa(codes[:, 0], codes[:, 1], groups, seed), counts[0], counts[1]
-        else:
-            kappa, first, second = fleiss_kappa(codes, groups, seed), counts.mean(), counts.mean()
-        found.append(LabelKappa(label, float(first), float(second), kappa))
-    return tuple(found)
