@@ -173,7 +173,7 @@ const SAID: Record<string, readonly (readonly [said: string, piece: string, germ
       "angepasste Räume von north bleiben dort: findings; trainieren Sie sie neu (lookalike adapt)",
     ],
   ],
-  "verbs/readings.py": [
+  "verbs/curation/adjudicate.py": [
     ["2 records were read by one reader only and are left out.", "records were read by one reader only and are left out.", "2 Einträge hat nur eine Person befundet"],
   ],
   "schedules.py": [
