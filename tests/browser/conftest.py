@@ -239,6 +239,15 @@ def query_file(shared_data: Path) -> Path:
     return shared_data / "chest-xray-dicom5" / "files" / "cxr_050.dcm"
 
 
+def soon(page: Page, holds: Callable[[], bool]) -> bool:
+    """Whether something comes to hold of what the page draws, for which there is nothing to wait for but that."""
+    for _ in range(200):
+        if holds():
+            return True
+        page.wait_for_timeout(100)
+    return holds()
+
+
 def drop(page: Page, *files: Path) -> None:
     """Drop files onto the page as a hand would."""
     page.evaluate("() => { window.dropped = new DataTransfer(); }")

@@ -14,7 +14,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from browser.conftest import drop, page_is_built, serving
+from browser.conftest import drop, page_is_built, serving, soon
 from lookalike.gallery import open_gallery
 from lookalike.store import Batch, NewRecord
 from lookalike.verbs.map import map_gallery
@@ -30,7 +30,7 @@ HoldJobs = Callable[[], AbstractContextManager[None]]
 
 def drawn(page: Page) -> tuple[Any, Any]:
     """The plot's pixels, and which are saturated: those of points."""
-    page.wait_for_timeout(300)
+    page.locator("[data-testid=map-plot][data-drawn=yes]").wait_for()
     shot = PIL.Image.open(io.BytesIO(page.get_by_test_id("map-plot").screenshot())).convert("RGB")
     pixels = np.asarray(shot, int)
     vivid = (pixels.max(axis=2) - pixels.min(axis=2)) > 70
@@ -125,8 +125,8 @@ def test_make_a_map_lasso_it_and_search_with_the_catch(
     assert page.get_by_test_id("map-plot").get_attribute("data-points") == "44"
     assert page.get_by_test_id("query-here").is_visible()
     page.get_by_text("covid19").first.wait_for()
+    assert soon(page, lambda: len(colours(page)) > 10)
     by_label = colours(page)
-    assert len(by_label) > 10
     page.get_by_test_id("legend-find").fill("COVID")
     assert page.get_by_test_id("legend").inner_text().split() == ["covid19", "8"]
     point_at_a_record(page)
@@ -137,7 +137,7 @@ def test_make_a_map_lasso_it_and_search_with_the_catch(
     assert page.get_by_test_id("map-field").locator("option[value=sex]").count() == 0  # it is PatientSex
     page.get_by_test_id("map-field").select_option("PatientSex")
     page.get_by_test_id("legend").get_by_text("F", exact=True).wait_for()
-    assert colours(page) != by_label
+    assert soon(page, lambda: colours(page) != by_label)
     lasso(page, 0.97)
     caught = int(page.get_by_test_id("lasso-count").inner_text().split()[0])
     assert 0 < caught <= 44
@@ -223,8 +223,8 @@ def test_fifty_thousand_points_are_drawn_lassoed_and_pointed_at(page_without_err
     page.get_by_test_id("lasso-hint").wait_for()
     page.get_by_test_id("map-field").select_option(":error")
     page.get_by_text("1,000, those of patients drawn at random").wait_for()
-    page.locator("[data-testid=map-plot][data-drawn=yes]").wait_for()
-    assert drawn(page)[1].sum() > 2000  # none of the thousand is hidden by the others, which are grey
+    # None of the thousand is hidden by the others, which are grey.
+    assert soon(page, lambda: drawn(page)[1].sum() > 2000)
 
 
 def test_groups_bear_names_and_pictures_lie_on_the_map(
