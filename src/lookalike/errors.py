@@ -20,6 +20,7 @@
     ├── ObjectStoreError            424     an object store refused, or gave no answer
     ├── EngineError                 503     an index engine gave no answer, or cannot do what is asked
     ├── ClusterError                503     a Ray cluster gave no answer, or none of its nodes can take images
+    │   └── ClusterGoneError        503     its head, or the connection to it, was there and is no longer
     ├── NotWrittenError             503     a file could not be written: the disk is full, or fails
     ├── AuditLogError               503     what is asked cannot be noted in the audit log, so it is not answered
     └── BusyError                   503     too much is asked at the same time
@@ -181,6 +182,10 @@ class ClusterError(LookalikeError):
     """A Ray cluster gave no answer, or none of its nodes can take images."""
 
 
+class ClusterGoneError(ClusterError):
+    """The head of a Ray cluster, or the connection to it, was there and is no longer."""
+
+
 class PacsError(LookalikeError):
     """A PACS refused the request, gave no answer, or one that is none. Nothing of the answer is quoted."""
 
@@ -219,6 +224,7 @@ HTTP: Final[Mapping[type[LookalikeError], tuple[int, str]]] = MappingProxyType(
         BusyError: (503, "busy"),
         EngineError: (503, "engine"),
         ClusterError: (503, "cluster"),
+        ClusterGoneError: (503, "cluster"),
         NotWrittenError: (503, "not-written"),
         AuditLogError: (503, "audit-log"),
     }

@@ -24,7 +24,7 @@ from lookalike.gallery import Gallery, open_gallery
 from lookalike.plugins import _declared
 from lookalike.store.patches import patches_of
 from lookalike.verbs.index import index
-from peers.ray import RayCluster, ray_cluster, said
+from peers.ray import Host, RayCluster, ray_cluster, said
 from plugged import install
 
 _SECONDS = 240.0
@@ -359,30 +359,53 @@ def test_records_go_into_postgresql(cluster: RayCluster, postgresql_server: Any,
         assert_same(here, there)
 
 
+def asked_by(host: Host, *words: str) -> subprocess.Popen[str]:
+    """The command, started on a host that is not the head."""
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return host.start(sys.executable, "-m", "lookalike", *words, **pipes)
+
+
+@pytest.mark.slow
+def test_a_head_that_is_killed_and_started_again_loses_and_doubles_nothing(
+    plugins: Path, installed_here: None, tmp_path: Path
+) -> None:
+    """Ray's processes on the head are killed half-way, and started again by what watches over them."""
+    count = 4_000
+    folder, there = drawn(tmp_path / "pictures", count), tmp_path / "there"
+    path = os.pathsep.join([str(plugins), *filter(None, [os.environ.get("PYTHONPATH")])])
+    with ray_cluster({"PYTHONPATH": path}) as cluster:
+        words = ("index", str(folder), "--gallery", str(there), "--encoder", "squares", "--json")
+        asked = asked_by(cluster.join(), *words, "--on", cluster.address)
+        waited(lambda: stored(there) > count // 2)
+        cluster.head.end_ray()
+        at = stored(there)
+        out, error = asked.communicate(timeout=2 * _SECONDS)
+    assert asked.returncode == 0, error
+    result = json.loads(out)
+    print(f"head killed at {at} of {count}; {result['seconds']:.0f} s in all")
+    assert count // 2 < at < count
+    assert (result["added"], result["skipped"], result["refused"], result["records"]) == (count, 0, [], count)
+    assert "the cluster was gone 1 time, and came back" in result["notes"]
+    assert "the cluster is gone: waiting for its head to be started again" in error
+    with open_gallery(there) as gallery, open_gallery(tmp_path / "here", create=True, encoder="squares") as here:
+        index(here, [folder])
+        assert len(gallery.index()) == gallery.store.count() == count
+        assert_same(here, gallery)
+
+
 @pytest.mark.slow
 def test_a_cluster_that_is_gone_is_said(tmp_path: Path) -> None:
-    """Its head is killed, while another host asks; what was stored stays, and is not made again."""
+    """Its head is killed for good, while another host asks; what was stored stays, and is not made again."""
     folder, there = drawn(tmp_path / "pictures", 400), tmp_path / "there"
     with ray_cluster() as cluster:
-        host = cluster.join()
-        words = [
-            sys.executable,
-            "-m",
-            "lookalike",
-            "index",
-            str(folder),
-            "--gallery",
-            str(there),
-            "--on",
-            cluster.address,
-        ]
-        asked = host.start(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        asked = asked_by(cluster.join(), "index", str(folder), "--gallery", str(there), "--on", cluster.address)
         waited(lambda: stored(there) > 0)
         cluster.head.kill()
-        _out, error = asked.communicate(timeout=_SECONDS)
+        _out, error = asked.communicate(timeout=2 * _SECONDS)
     told = " ".join(error.split())
     assert asked.returncode == 1
     assert f"the cluster {cluster.address} is gone" in told
+    assert "did not come back within 180 s" in told
     assert "the same command goes on from there" in told
     assert not list(Path("/tmp/ray").glob(f"session_*_{asked.pid}"))  # it has started no cluster of its own
     with open_gallery(there) as gallery:

@@ -32,6 +32,7 @@ from lookalike.server.settings import PORT
 
 ROOT: Final = Path(__file__).parents[2]
 UNITS: Final = sorted(DEPLOY.glob("*.service"))
+OF_RAY: Final = sorted((DEPLOY / "ray").glob("*.service"))  # tests/packaging/test_unit.py starts the head
 SERVICES: Final = compose_file()["services"]
 OURS: Final = [name for name, each in SERVICES.items() if each["image"].startswith("localhost/lookalike:")]
 VARIABLES: Final = {setting.variable for setting in SETTINGS}
@@ -113,14 +114,14 @@ def test_the_kernels_confinement_of_decoders_is_let_through() -> None:
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="not installed: systemd-analyze")
 def test_systemd_takes_the_units_and_finds_them_closed(tmp_path: Path) -> None:
-    for file in [*UNITS, DEPLOY / "lookalike-pull.timer"]:
+    for file in [*UNITS, DEPLOY / "lookalike-pull.timer", *OF_RAY]:
         text = file.read_text(encoding="utf-8")
-        (tmp_path / file.name).write_text(text.replace("/opt/lookalike/bin/lookalike", sys.executable))
+        (tmp_path / file.name).write_text(re.sub("/opt/lookalike/bin/(lookalike|ray)", sys.executable, text))
     files = sorted(tmp_path.iterdir())
     checked = subprocess.run(["systemd-analyze", "verify", *files], capture_output=True, text=True, check=False)
     assert (checked.returncode, checked.stderr.strip()) == (0, "")
     for unit in files:
-        if unit.suffix == ".service":
+        if unit.name in {each.name for each in UNITS}:
             rated = ["systemd-analyze", "security", "--offline=true", "--threshold=20", unit]
             judged = subprocess.run(rated, capture_output=True, text=True, check=False)
             assert judged.returncode == 0, judged.stdout[-300:]

@@ -29,6 +29,7 @@ SYSTEMD: Final = Path("/lib/systemd/systemd")
 DEPLOY: Final = ROOT / "deploy"
 USER: Final = 990
 API: Final = "http://127.0.0.1:8765"
+RAY: Final = f"RAY_OPTIONS=--node-ip-address=127.0.0.1 --object-store-memory=100000000\nRAY_AUTH_TOKEN={'a1' * 32}"
 # This machine's Python may lie where the unit sees nothing, nothing collects what is printed, and it may be busy.
 DROP_IN: Final = f"""[Service]
 ProtectHome=tmpfs
@@ -50,13 +51,13 @@ else
   mount -t cgroup2 groups sys/fs/cgroup
 fi
 rm -rf etc/systemd/system/* lib/systemd/system/*.target.wants
-cp {deploy}/*.service {deploy}/*.timer {work}/doctor.service etc/systemd/system
+cp {deploy}/*.service {deploy}/*.timer {deploy}/ray/*.service {work}/doctor.service etc/systemd/system
 mkdir etc/systemd/system/service.d; cp {work}/drop-in.conf etc/systemd/system/service.d
 printf '[Unit]\\nDefaultDependencies=no\\n' > etc/systemd/system/box.target
-install -D -m 600 {work}/environment etc/lookalike/environment
+install -D -m 600 {work}/environment etc/lookalike/environment; install -m 600 {work}/ray etc/lookalike/ray
 echo 'lookalike:x:{user}:{user}::/var/lib/lookalike:/usr/sbin/nologin' >> etc/passwd
 echo 'lookalike:x:{user}:' >> etc/group
-mkdir -p opt/lookalike/bin var/lib/lookalike; ln -s {program} opt/lookalike/bin/lookalike
+mkdir -p opt/lookalike/bin var/lib/lookalike; ln -s {program} {ray} opt/lookalike/bin
 mount --bind {work}/state var/lib/lookalike; touch printed; mount --bind {work}/printed printed
 mkdir before; pivot_root . before; cd /; umount --lazy before  # in a chroot no namespace of users can be made
 exec env -i container=box PATH=/usr/sbin:/usr/bin:/sbin:/bin {systemd} --unit=box.target --show-status=no
@@ -104,6 +105,7 @@ def booted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
         (work / name).mkdir() if name == "box" else (work / name).touch()
     told = (DEPLOY / "environment").read_text()
     (work / "environment").write_text(f"{told}\nRECEIVE_OPTIONS=--aet UNIT\n")
+    (work / "ray").write_text(f"{(DEPLOY / 'ray' / 'environment').read_text()}\n{RAY}\n")
     (work / "drop-in.conf").write_text(DROP_IN)
     unit = (DEPLOY / "lookalike.service").read_text().replace("Type=exec", "Type=oneshot").replace("Restart=", "#")
     program = Path(sys.prefix) / "bin" / "lookalike"
@@ -112,7 +114,14 @@ def booted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
     (work / "doctor.service").write_text(unit.replace("StartLimit", "#"))
     own = " ".join(map(str, OWN))
     script = BOOT.format(
-        box=work / "box", work=work, deploy=DEPLOY, own=own, user=USER, program=program, systemd=SYSTEMD
+        box=work / "box",
+        work=work,
+        deploy=DEPLOY,
+        own=own,
+        user=USER,
+        program=program,
+        ray=program.with_name("ray"),
+        systemd=SYSTEMD,
     )
     with network() as within:
         yield from _boot(script, within, Booted(0, work / "printed", key, work / "pictures"))
@@ -241,6 +250,25 @@ def test_the_receiver_is_asked_and_ends(booted: Booted) -> None:
     _until(lambda: _is_healthy(booted, "dimse://UNIT@127.0.0.1:11112"), bool)
     booted.control("stop", "lookalike-receive")
     assert booted.property("lookalike-receive", "Result") == "success"
+
+
+def test_rays_head_comes_back_by_itself(booted: Booted) -> None:
+    """After all of its processes were killed."""
+    booted.control("start", "lookalike-ray-head")
+    _until(lambda: _has_head(booted), bool)
+    first = booted.property("lookalike-ray-head", "MainPID")
+    booted.control("kill", "--kill-whom=all", "--signal=KILL", "lookalike-ray-head")
+    _until(lambda: booted.property("lookalike-ray-head", "NRestarts"), lambda restarts: int(restarts) == 1)
+    _until(lambda: booted.property("lookalike-ray-head", "MainPID"), lambda pid: pid not in ("0", first))
+    _until(lambda: _has_head(booted), bool)
+    booted.control("stop", "lookalike-ray-head")
+
+
+def _has_head(booted: Booted) -> bool:
+    """Whether one says that it is well, to who has the token."""
+    told = ["env", "RAY_AUTH_MODE=token", RAY.splitlines()[1]]
+    words = [*told, str(Path(sys.prefix) / "bin" / "ray"), "health-check", "--address", "127.0.0.1:6379"]
+    return in_network(booted.pid, *words).returncode == 0
 
 
 def test_the_timer_waits_for_the_night(booted: Booted) -> None:

@@ -28,6 +28,7 @@ _STARTED = (
     *("--num-gpus=0", "--object-store-memory=100000000", "--include-log-monitor=false", "--disable-usage-stats"),
     "--block",
 )
+_WATCHED = 'while :; do "$@"; sleep 1; done'  # as a supervisor does
 _HEAD = ("--head", f"--port={_PORT}", f"--ray-client-server-port={_CLIENTS}", "--include-dashboard=false")
 
 
@@ -60,11 +61,12 @@ class Host:
         return subprocess.Popen(self.words(*command), env=environment, text=True, **options)
 
     def start_ray(self, *words: str, cpus: int) -> None:
-        """Start Ray's processes here."""
+        """Start Ray's processes here, and again whenever they have ended."""
         known = [f"--node-ip-address={self.address}", f"--temp-dir={self._folder}", f"--num-cpus={cpus}", *_STARTED]
         with (self._folder / "log").open("wb") as log:
             command = [str(Path(sys.executable).with_name("ray")), "start", *words, *known]
-            self.start(*command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+            watched = ["sh", "-c", _WATCHED, "watching", *command]
+            self.start(*watched, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
 
     def processes(self, named: str = "") -> list[psutil.Process]:
         """What runs here, the holder of the network last. named: what their title begins with."""
@@ -76,11 +78,19 @@ class Host:
                     found.append(process)
         return found
 
-    def kill(self) -> None:
-        """As when its power fails."""
+    def end_ray(self) -> None:
+        """Kill Ray's processes, and not what watches over them."""
         for process in self.processes():
             with suppress(psutil.Error):
-                process.send_signal(signal.SIGKILL)
+                if process.cmdline()[:2] != ["sh", "-c"]:
+                    process.send_signal(signal.SIGKILL)
+
+    def kill(self) -> None:
+        """As when its power fails."""
+        while found := self.processes():
+            for process in found:
+                with suppress(psutil.Error):
+                    process.send_signal(signal.SIGKILL)
         self._holder.kill()
         self._holder.wait()
         shutil.rmtree(self._folder, ignore_errors=True)

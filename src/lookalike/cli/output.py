@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from lookalike.columns import aligned, paragraphs, shortened, terminal_width
+from lookalike.job_steps import LoggedStep, steps_followed_by
 from lookalike.text import one_line
 
 if TYPE_CHECKING:
@@ -87,7 +89,8 @@ def print_file(about: str, source: str) -> None:
 def progress_bar(unit: str, doing: str = "") -> Iterator[Progress]:
     """Show a bar with rate and time left on standard error, if that is a terminal.
 
-    Until the verb says how much there is, the line says only what is being done and for how long: ``doing``.
+    Until the verb says how much there is, the line says only what is being done and for how long: ``doing``. What
+    the verb warns of meanwhile is printed above it.
     """
     from tqdm import tqdm
 
@@ -100,7 +103,11 @@ def progress_bar(unit: str, doing: str = "") -> Iterator[Progress]:
             bar.reset(total)
         bar.update(done - bar.n)
 
-    with bar, _ticking(bar):
+    def told(step: LoggedStep) -> None:
+        if step.warning:
+            bar.write(step.step, file=sys.stderr)
+
+    with bar, _ticking(bar), steps_followed_by(told):
         yield progress
 
 

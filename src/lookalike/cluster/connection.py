@@ -13,10 +13,12 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 from lookalike.cluster.address import RUNNING
-from lookalike.errors import ClusterError, MissingExtraError, UsageError
+from lookalike.errors import ClusterError, ClusterGoneError, MissingExtraError, UsageError
 
 Given = TypeVar("Given")
 _TRIES: Final = 3  # to connect
+_RETURNS: Final = 180.0  # seconds in which whoever watches over the head has started it again
+_PAUSE: Final = 2.0  # seconds between tries to connect again
 
 # Ray reports its use to its makers, prints what befalls its processes among what a command prints, and starts a cluster
 # of this machine where it is asked anything once the one that it was connected to is gone.
@@ -83,6 +85,24 @@ class ClusterConnection:
             else:
                 return
 
+    def connect_again(self, gone: ClusterGoneError) -> None:
+        """Wait for a cluster that is gone, and connect to it once its head was started again. Raises ``gone`` where
+        this process is a part of the cluster, which Ray ends with its head; ClusterGoneError where it stays away.
+        """
+        if not self._own or self.address == RUNNING:
+            raise gone
+        end = time.monotonic() + _RETURNS
+        while True:
+            try:
+                self._ray.shutdown()
+                self._init()
+            except Exception as error:  # as in ``_connect``
+                if time.monotonic() > end:
+                    raise self._gone(error, f" and did not come back within {_RETURNS:.0f} s") from None
+                time.sleep(_PAUSE)
+            else:
+                return
+
     def __enter__(self) -> Self:
         return self
 
@@ -119,7 +139,7 @@ class ClusterConnection:
         return self.call(self._ray.put, value)
 
     def call(self, called: Callable[..., Given], *given: Any, **named: Any) -> Given:
-        """What a call of Ray's gives. Raises ClusterError."""
+        """What a call of Ray's gives. Raises ClusterGoneError."""
         try:
             return called(*given, **named)
         except Exception as error:
@@ -156,8 +176,8 @@ class ClusterConnection:
         """End an actor, whatever it does."""
         self.call(self._ray.kill, actor)
 
-    def _gone(self, error: Exception) -> ClusterError:
-        return ClusterError(
-            f"the cluster {self.address} is gone ({type(error).__name__}); what was stored stays, and the same command "
-            "goes on from there"
+    def _gone(self, error: Exception, waited: str = "") -> ClusterGoneError:
+        return ClusterGoneError(
+            f"the cluster {self.address} is gone ({type(error).__name__}){waited}; what was stored stays, and the same "
+            "command goes on from there"
         )

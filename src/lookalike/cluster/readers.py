@@ -12,6 +12,7 @@ from lookalike.cluster.chunks import Chunk, chunks_of
 from lookalike.cluster.connection import ClusterConnection
 from lookalike.cluster.worker import Embedding
 from lookalike.cluster.workers import Workers
+from lookalike.errors import ClusterGoneError
 from lookalike.readers.events import Event
 from lookalike.readers.pool import Known
 from lookalike.types import EncoderSpec, Item, Preprocessing, Refusal, VolumeRecipe
@@ -53,24 +54,34 @@ class ClusterReaders:
         reports: bool = False,
         name: Known | None = None,
     ) -> Iterator[Event]:
-        """As ``ReaderPool.read``. Raises ClusterError. An item with which workers end again and again is refused."""
+        """As ``ReaderPool.read``. Raises ClusterError. An item with which workers end again and again is refused; where
+        the cluster itself goes, what has not come back is given again once it is there.
+        """
         self._workers.begin_pass(known, name)
         row = _Row(chunks_of(items))
         while row.fill(_AHEAD * self._workers.room):
             yield from row.take_first()
-            for chunk in [*row.to_give]:
-                if not self._workers.give(chunk, whole=whole, reports=reports):
-                    break
-                row.to_give.remove(chunk)
-            for answer in self._workers.answers():
-                row.note(answer.chunk, answer.events)
+            try:
+                self._give_and_take(row, whole=whole, reports=reports)
+            except ClusterGoneError as gone:
+                self._workers.begin_again(gone)
+                row.give_again()
+
+    def _give_and_take(self, row: _Row, *, whole: bool, reports: bool) -> None:
+        for chunk in [*row.to_give]:
+            if not self._workers.give(chunk, whole=whole, reports=reports):
+                break
+            row.to_give.remove(chunk)
+        for answer in self._workers.answers():
+            row.note(answer.chunk, answer.events)
 
     @property
     def notes(self) -> list[str]:
         """Where the images were encoded, and what kept others from it."""
-        used, refused, sent = self._workers.used, self._workers.refused, self._workers.sent
-        where = ", ".join(sorted(node.address for node in used))
-        notes = [f"encoded on {len(used)} node{'s' * (len(used) > 1)}: {where}"] if used else []
+        refused, sent, gone = self._workers.refused, self._workers.sent, self._workers.gone
+        used = sorted({node.address for node in self._workers.used})  # its head started again, a node is another one
+        notes = [f"encoded on {len(used)} node{'s' * (len(used) > 1)}: {', '.join(used)}"] if used else []
+        notes += [f"the cluster was gone {gone} time{'s' * (gone > 1)}, and came back"] if gone else []
         notes += [f"{sent} files were sent to nodes that do not see them at their path"] if sent else []
         return notes + [f"the node {node.address} took no images: {why}" for node, why in refused.items()]
 
@@ -106,6 +117,10 @@ class _Row:
         chunk.events = events
         if events is None:
             self.to_give.appendleft(chunk)
+
+    def give_again(self) -> None:
+        """All that has not come back is to be given again."""
+        self.to_give = deque(chunk for chunk in self.chunks if chunk.events is None)
 
     def _one_by_one(self, chunk: Chunk) -> None:
         alone = [Chunk((item,), alone=True) for item in chunk.items]

@@ -12,7 +12,8 @@ from typing import Any, Final, Self
 from lookalike.cluster.chunks import Chunk, sent
 from lookalike.cluster.connection import ClusterConnection, Node
 from lookalike.cluster.worker import Asked, Embedding, Worker
-from lookalike.errors import ClusterError
+from lookalike.errors import ClusterError, ClusterGoneError
+from lookalike.job_steps import log_step, log_warning
 from lookalike.readers.events import Event
 from lookalike.readers.pool import Known
 from lookalike.text import one_line
@@ -22,6 +23,7 @@ _LOOKED_EVERY: Final = 2.0  # seconds between looks at which nodes there are
 _WITHOUT: Final = 120.0  # seconds without any worker that has begun, after which nothing more is expected
 _STARTS: Final = 3  # workers of one place that may end before they have begun
 _WAITED: Final = 0.5  # seconds at a time
+_GONE: Final = 3  # times that the cluster may go in a row before it has given anything
 
 _Place = tuple[Node, int]  # a node, and the number of its GPU
 
@@ -53,7 +55,9 @@ class GivenBack:
 
 
 class Workers:
-    """A cluster's workers; a context manager that stops them. sent: how many files went over the network."""
+    """A cluster's workers; a context manager that stops them. sent: how many files went over the network. gone: how
+    often the cluster was gone and came back.
+    """
 
     def __init__(self, connection: ClusterConnection, embedding: Embedding) -> None:
         self._cluster, self._embedding = connection, embedding
@@ -65,7 +69,8 @@ class Workers:
         self._asked: Any = None  # the same, as the cluster keeps it
         self._looked, self._worked = 0.0, time.monotonic()
         self.used: set[Node] = set()
-        self.sent = 0
+        self.sent = self.gone = 0
+        self._gone_in_a_row = 0
 
     def __enter__(self) -> Self:
         return self
@@ -89,13 +94,36 @@ class Workers:
     def begin_pass(self, known: Known | None, name: Known | None) -> None:
         """Tell all workers, those of later too, what ``Worker.know`` takes; each sees the files until it says not."""
         changed, self._told = (known, name) != self._told, (known, name)
-        if changed:
-            self._asked = self._cluster.put(Asked(known, name))
         self._worked = time.monotonic()
         for worker in self._started.values():
             worker.sends = False
-            if changed and worker.begun:
-                self._tell(worker)
+        if changed:
+            self._tell_all()
+
+    def begin_again(self, gone: ClusterGoneError) -> None:
+        """Wait for a cluster that is gone, whose workers have ended: what these had is to be given again. Raises
+        ClusterGoneError where it does not come back, or goes again and again.
+        """
+        self._gone_in_a_row += 1
+        if self._gone_in_a_row > _GONE:
+            raise gone
+        log_warning("the cluster is gone: waiting for its head to be started again")
+        self._cluster.connect_again(gone)
+        log_step("the cluster is there again")
+        for of_workers in (self._started, self._beginning, self._ended_early, self._refused):
+            of_workers.clear()
+        self.gone += 1
+        self._looked, self._worked = 0.0, time.monotonic()
+        self._tell_all()
+
+    def _tell_all(self) -> None:
+        try:
+            self._asked = self._cluster.put(Asked(*self._told))
+            for worker in self._started.values():
+                if worker.begun:
+                    self._tell(worker)
+        except ClusterGoneError as gone:
+            self.begin_again(gone)
 
     def give(self, chunk: Chunk, *, whole: bool, reports: bool) -> bool:
         """Give a chunk to the worker that has the fewest; whether one had room."""
@@ -128,6 +156,7 @@ class Workers:
                 chunk.lost += 1
                 yield GivenBack(chunk, None)
             return
+        self._gone_in_a_row = 0
         self.used.add(worker.place[0])
         worker.sends |= result.events is None
         yield GivenBack(worker.has.pop(ref), result.events)
