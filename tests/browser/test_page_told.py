@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -157,3 +158,35 @@ def test_no_answer_says_why_and_blames_no_filter_that_is_not_there(
     page.get_by_test_id("clear-all-filters").click()
     page.get_by_test_id("no-hits").get_by_text("all are of its own patient").wait_for()
     assert page.get_by_test_id("clear-all-filters").count() == 0
+
+
+LOADED = """(of) => { const all = [...document.querySelectorAll(`[data-testid=${of}] img`)];
+    return all.length > 2 && all.every((one) => one.complete && one.naturalWidth > 0) }"""
+
+
+@pytest.mark.parametrize("way", ["busy", "gone"])
+def test_a_picture_that_is_not_to_be_had_for_now_comes_later(
+    page_without_errors: MakePage, served: str, query_file: Path, way: str
+) -> None:
+    """From a server that has no answer for now, twice, and from one that is gone for a moment."""
+    page = page_without_errors(expected="503|404|Failed to (load|fetch)|ERR_FAILED|ERR_CONNECTION")
+    asked_for = Counter[str]()
+
+    def refused(route: Any) -> None:
+        asked_for[route.request.url] += 1
+        if asked_for[route.request.url] > 2:
+            route.continue_()
+        elif way == "busy":
+            route.fulfill(status=503, headers={"Retry-After": "1"}, json={"title": "busy"})
+        else:
+            route.abort()
+
+    page.route("**/thumbnail", refused)
+    asked(page, served, query_file)
+    page.wait_for_function(LOADED, arg="hit")
+    assert page.get_by_test_id("no-picture").count() == 0
+    shown = page.locator("[data-testid=hit][data-id]").evaluate_all("all => all.map((one) => one.dataset.id)")
+    small = [count for url, count in asked_for.items() if any(identity in url for identity in shown)]
+    assert len(small) > 2
+    assert min(small) > 2  # by the picture itself, and twice after it had failed
+    page.unroute_all(behavior="ignoreErrors")

@@ -60,10 +60,18 @@ export class Problem extends Error {
     readonly title: string,
     readonly detail: string,
     readonly reason = "",
+    /** Seconds after which it may be asked again, where the server says so. */
+    readonly after: number | null = null,
   ) {
     super(detail || title);
   }
 }
+
+/** What changes nothing, besides every GET: it is asked again when the server has no answer for now and says when. */
+const READS = ["/search", "/explain", "/classify"];
+const BUSY = [429, 503];
+const AGAIN = 4; // times
+const SOON = 5; // seconds: who would wait longer is told so instead
 
 /** The key lives as long as the tab: nothing is left behind on a shared machine. */
 export const key = {
@@ -76,6 +84,34 @@ export const key = {
 };
 
 async function ask(method: string, path: string, body?: unknown, abort?: AbortSignal): Promise<Response> {
+  const isRead = method === "GET" || READS.includes(path);
+  for (let turn = 0; ; turn++) {
+    try {
+      return await askOnce(method, path, body, abort);
+    } catch (error) {
+      const wait = turn < AGAIN && isRead ? pauseBefore(error, turn) : null;
+      if (wait === null) throw error;
+      await pause(wait, abort);
+    }
+  }
+}
+
+/** Milliseconds until it is asked again, longer each time and not all pictures of a list at once; null: not again. */
+function pauseBefore(error: unknown, turn: number): number | null {
+  if (!(error instanceof Problem) || !BUSY.includes(error.status)) return null;
+  if (error.after === null || error.after > SOON) return null;
+  return error.after * 1000 * (1 + turn / 2 + Math.random() / 2);
+}
+
+function pause(milliseconds: number, abort?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => (clearTimeout(timer), reject(abort!.reason));
+    const timer = setTimeout(() => (abort?.removeEventListener("abort", stop), resolve()), milliseconds);
+    abort?.addEventListener("abort", stop, { once: true });
+  });
+}
+
+async function askOnce(method: string, path: string, body?: unknown, abort?: AbortSignal): Promise<Response> {
   const headers = new Headers();
   const used = key.get();
   if (used) headers.set("Authorization", `Bearer ${used}`);
@@ -102,12 +138,14 @@ async function ask(method: string, path: string, body?: unknown, abort?: AbortSi
 }
 
 async function problemOf(answer: Response): Promise<Problem> {
+  const given = answer.headers.get("Retry-After");
+  const after = given === null || Number.isNaN(Number(given)) ? null : Number(given);
   try {
     const { title, detail, reason } = (await answer.json()) as Record<string, unknown>;
     const words = messages.peek().audits.note(said(detail)).text;
-    return new Problem(answer.status, String(title ?? answer.statusText), words, String(reason ?? ""));
+    return new Problem(answer.status, String(title ?? answer.statusText), words, String(reason ?? ""), after);
   } catch {
-    return new Problem(answer.status, answer.statusText || `error ${answer.status}`, "");
+    return new Problem(answer.status, answer.statusText || `error ${answer.status}`, "", "", after);
   }
 }
 
@@ -263,6 +301,16 @@ export async function alive(): Promise<boolean> {
     return false;
   }
 }
+
+/** Resolves once the server answers again. */
+export const back = (): Promise<void> =>
+  new Promise((resolve) => {
+    const stop = gone.subscribe((isGone) => {
+      if (isGone) return;
+      resolve();
+      queueMicrotask(() => stop()); // it is called before there is something to stop
+    });
+  });
 
 /** Where an <img> may fetch a picture itself; null where a key must go with the request. */
 export const plainAddress = (path: string): string | null => (key.get() ? null : `${BASE}${path}`);
