@@ -1,5 +1,5 @@
 /** What reports, searches, jobs and refusals say stands in German too: in the very words of the server. */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { audits as german } from "../src/messages/de/audits";
@@ -61,6 +61,56 @@ const SAID: Record<string, readonly (readonly [said: string, piece: string, germ
       "patient cannot be said, so none was left out; give it: lookalike gallery adopt G --key-file FILE",
       "der geheime Schlüssel, mit dem die Patienten dieser Galerie gruppiert sind",
     ],
+  ],
+  "evaluation/near_duplicates.py": [
+    [
+      "3 of 9 queries have a near-duplicate that nobody says is of the same patient (1 same bytes, 2 re-encoded): look at them, lookalike audit duplicates lists those of a gallery.",
+      "kind.replace('-bytes', ' bytes')",
+      "(1 dasselbe Bild, 2 neu kodiert)",
+    ],
+  ],
+  "server/jobs/process.py": [
+    ["out of memory; free memory and start it again", "out of memory; free memory and start it again", "der Speicher reicht nicht"],
+    [
+      "records were removed while it ran, again and again, and what it had made was removed with them, since it may hold something of them; start it again when no more are being removed",
+      "something of them; start it again when no more are being removed",
+      "währenddessen wurden immer wieder Einträge entfernt",
+    ],
+  ],
+  "server/galleries.py": [
+    ["the gallery chest cannot be opened now; see /", "cannot be opened now; see /", "die Galerie chest kann jetzt nicht"],
+    ["the first gallery cannot be opened now; see /", "the first gallery", "die erste Galerie kann jetzt nicht"],
+  ],
+  "server/decoding.py": [
+    [
+      "16 of your pictures are waiting to be decoded; ask for this one when they are there",
+      "of your pictures are waiting to be decoded; ask for this one when they are there",
+      "16 Ihrer Bilder warten",
+    ],
+  ],
+  "server/uploads/store.py": [
+    [
+      "4 of your uploads are on their way; send this one when they are there",
+      "of your uploads are on their way; send this one when they are there",
+      "4 Ihrer Dateien sind noch auf dem Weg",
+    ],
+  ],
+  "server/exports.py": [
+    [
+      "cohorts that were exported take all the room; they go after a day",
+      "cohorts that were exported take all the room; they go after a day",
+      "exportierte Kohorten brauchen allen Platz",
+    ],
+  ],
+  "server/ask.py": [
+    [
+      "another classifier is being trained; ask again when it is done",
+      "another classifier is being trained; ask again when it is done",
+      "ein anderer Klassifikator wird gerade trainiert",
+    ],
+  ],
+  "server/processes/handing.py": [
+    ["a process of the service is being started again; ask again in a moment", "is being started again; ask again in a moment", "wird neu gestartet"],
   ],
   "evaluation/subgroups.py": [
     [
@@ -196,6 +246,33 @@ for (const [file, sentences] of Object.entries(SAID))
         expect(found.text).toContain(expected);
       });
   });
+
+const files = readdirSync(fileURLToPath(new URL("../../src/lookalike", import.meta.url)), { recursive: true })
+  .map(String)
+  .filter((file) => file.endsWith(".py"));
+
+/** What all calls that are matched tell, with something in the place of what is put in. */
+const told = (calls: RegExp, put: string): string[] =>
+  files.flatMap((file) => [...server(file).matchAll(calls)].map(([, said]) => said!.replace(/\{[^}]*\}/g, put)));
+
+describe("each step that a job may note", () => {
+  const steps = told(/(?:log_step|log_warning|LoggedStep\(time\.time\(\),)\s*\(?f?"([^"]+)"/g, "knn");
+  it("is found in the server's code", () => expect(steps).toContain("reading and encoding"));
+  it.each(steps)("is told in German: %s", (step) => expect(german.step(step).isTranslated).toBe(true));
+  it("and what it counts, by name", () => {
+    expect(german.step("something new")).toEqual({ text: "something new", isTranslated: false });
+    expect([german.counted("labels_kept").text, german.counted("new_things").text]).toEqual(["Labels behalten", "new things"]);
+  });
+});
+
+/** What no button of the page comes upon, requests of other programs; and what begins with something put in. */
+const OF_PROGRAMS = /^(?:the address of a request|a request names|7 cannot|this service is not known|a browser says|that is no logout|send files as|the body has no file|the multipart body|the caller went away)/;
+
+describe("each refusal of the service itself", () => {
+  const refusals = told(/(?:\bProblem\(\s*\d+,|_wait\(\d+,)\s*f?"([^"]+)"/g, "7").filter((said) => !OF_PROGRAMS.test(said));
+  it("is found in the server's code", () => expect(refusals).toContain("too many uploads are on their way; try again"));
+  it.each(refusals)("is told in German: %s", (said) => expect(german.note(said).isTranslated).toBe(true));
+});
 
 it("is left whole in the server's words where a sentence of it is new", () => {
   const said = "Something is new. No patient is on both sides of the split.";

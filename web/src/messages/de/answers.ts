@@ -1,4 +1,5 @@
 /** Deutsch: die Sätze neben Treffern, und was Aufträge, Zeitpläne und Ablehnungen sagen. */
+import { REFUSALS } from "./refusals";
 import type { Sentences } from "./sentences";
 
 const PATIENTS = "lookalike index SOURCES --labels TABLE.csv --patient-column NAME";
@@ -210,5 +211,6 @@ export const ANSWERS: Sentences = [
   ...MERGED,
   ...PLANNED,
   ...REFUSED,
+  ...REFUSALS,
   [/^(\d+) records were read by one reader only and are left out\.$/, "$1 Einträge hat nur eine Person befundet; sie sind ausgelassen."],
 ];

@@ -3,6 +3,7 @@ import type { Messages } from "../en";
 import { ANSWERS } from "./answers";
 import { REPORTS } from "./reports";
 import { germanOf, translated, type Sentences } from "./sentences";
+import { COUNTS, STEPS } from "./steps";
 
 const REASONS: Sentences = [
   [/^nothing stands out from the background$/, "nichts hebt sich vom Hintergrund ab"],
@@ -103,6 +104,11 @@ export const audits: Messages["audits"] = {
     return { text: own ?? said, isTranslated: own !== undefined };
   },
   note: (said) => translated(said, [...NOTES, ...REPORTS, ...ANSWERS]),
+  step: (said) => translated(said, STEPS),
+  counted: (name) => {
+    const own = COUNTS[name];
+    return { text: own ?? name.replaceAll("_", " "), isTranslated: own !== undefined };
+  },
   sure: "Wie sicher das hier gefunden wird",
   what: { quality: "Fehler", metadata: "Feld" },
   listed: "Gezeigt",

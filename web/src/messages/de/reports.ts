@@ -45,6 +45,18 @@ export const ENCODERS: Sentences = [
   ],
 ];
 
+/** How near-duplicates are made, as they are counted: "3 cropped, 1 same bytes". */
+const KINDS: Record<string, string> = {
+  "same bytes": "dasselbe Bild",
+  "re-encoded": "neu kodiert",
+  framed: "gerahmt",
+  cropped: "beschnitten",
+  mirrored: "gespiegelt",
+  rotated: "gedreht",
+};
+const kindsOf = (said: string): string =>
+  said.replace(/(\d+) ([a-z][a-z -]*)/g, (whole, count: string, kind: string) => (KINDS[kind] ? `${count} ${KINDS[kind]}` : whole));
+
 const LEAKAGE: Sentences = [
   [/^No patient is on both sides of the split\.$/, "Kein Patient ist auf beiden Seiten der Aufteilung."],
   [
@@ -71,7 +83,7 @@ const LEAKAGE: Sentences = [
   [
     /^(\d+) of (\d+) queries have a near-duplicate (of another patient|that nobody says is of the same patient) \((.+)\): look at them, (.+) lists those of a gallery\.$/,
     (some, all, whose, kinds, command) =>
-      `${some} von ${all} Anfragen haben ein Beinahe-Duplikat ${whose === "of another patient" ? "eines anderen Patienten" : "von unbekanntem Patienten"} (${kinds}): sehen Sie sie an; ${command} zeigt die einer Galerie.`,
+      `${some} von ${all} Anfragen haben ein Beinahe-Duplikat ${whose === "of another patient" ? "eines anderen Patienten" : "von unbekanntem Patienten"} (${kindsOf(kinds!)}): sehen Sie sie an; ${command} zeigt die einer Galerie.`,
   ],
   [
     /^No pictures are there to compare: whether a query has a near-duplicate cannot be said\.$/,

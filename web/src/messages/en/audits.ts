@@ -11,6 +11,8 @@ export const audits = {
   reason: (said: string): Said => own(said),
   advice: (_fault: string, said: string): Said => own(said),
   note: (said: string): Said => own(said),
+  step: (said: string): Said => own(said),
+  counted: (name: string): Said => own(name.replaceAll("_", " ")),
   sure: "How surely this finds them here",
   what: { quality: "Fault", metadata: "Field" },
   listed: "Listed",

@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import { api } from "../../api";
 import { jobs } from "../../jobs";
 import { clock, messages, whole } from "../../messages";
+import { FromServer } from "../../ui/FromServer";
 import { duration } from "../../ui/duration";
 import { save } from "../../ui/files";
 import { jobName } from "../../ui/JobCard";
@@ -106,8 +107,12 @@ function Steps({ log }: { log: Log }) {
       {log.map(({ time, step, counts, warning }, at) => (
         <li key={at}>
           {new Date(time * 1000).toLocaleTimeString(messages.value.common.dates)} {warning ? "⚠ " : ""}
-          {step}
-          {Object.entries(counts).map(([name, count]) => `, ${name.replaceAll("_", " ")} ${whole(count)}`)}
+          <FromServer said={messages.value.audits.step(step)} />
+          {Object.entries(counts).map(([name, count]) => (
+            <span key={name}>
+              , <FromServer said={messages.value.audits.counted(name)} /> {whole(count)}
+            </span>
+          ))}
         </li>
       ))}
     </ol>
