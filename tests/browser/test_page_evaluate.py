@@ -181,3 +181,31 @@ def test_the_confusion_is_open_and_its_cells_show_their_queries(
     shown.get_by_test_id("worst-query").first.click()
     page.get_by_test_id("hits").wait_for()
     assert f"record={ids[0]}" in page.url
+
+
+def test_the_votes_confusion_comes_with_the_evaluation_and_jobs_tell_steps_in_german(
+    served_alone: str, page_without_errors: MakePage, artefacts: Path
+) -> None:
+    page = page_without_errors(viewport={"width": 1440, "height": 900}, locale="de-DE")
+    page.goto(f"{served_alone}#/evaluate")
+    page.get_by_test_id("evaluate-space").select_option("base")
+    page.get_by_test_id("evaluate-start").click()
+    page.get_by_test_id("report").wait_for(timeout=600_000)
+    matrix = page.get_by_test_id("confusion-classifier").get_by_test_id("confusion-matrix").first
+    matrix.wait_for(timeout=400_000)  # without a further press
+    assert page.get_by_test_id("confusion-start").count() == 0
+    nearest = page.get_by_test_id("confusion-nearest").get_by_test_id("confusion-matrix")
+    asked = [sum(int(cell.inner_text()) for cell in each.locator("tbody td").all()) for each in (matrix, nearest)]
+    assert asked[0] == asked[1] > 0
+    matrix.scroll_into_view_if_needed()
+    page.screenshot(path=artefacts / "confusion-of-the-vote.png")
+    page.get_by_test_id("all-jobs").locator("summary").click()
+    page.locator("[data-testid=job-row][data-kind=evaluate]").last.get_by_test_id("job-log-open").click()
+    log = page.get_by_test_id("job-log")
+    log.get_by_text("sucht Kopien unter Anfragen und Galerie").wait_for()
+    told = log.inner_text()
+    assert "begonnen" in told
+    assert "Werte und Intervalle, Anfragen" in told
+    assert log.locator("[lang=en]").count() == 0
+    log.scroll_into_view_if_needed()
+    page.screenshot(path=artefacts / "job-log-german.png")

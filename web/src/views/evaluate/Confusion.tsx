@@ -1,7 +1,7 @@
 /** Which label is taken for which, open with its report; a cell shows its queries beside what lay nearest. */
 import { useState } from "preact/hooks";
 import { api } from "../../api";
-import { ended, jobs } from "../../jobs";
+import { ended, jobs, running } from "../../jobs";
 import { messages } from "../../messages";
 import { gallery } from "../../state";
 import type { AnsweredQuery, ClassifierReport, Job, Report } from "../../types";
@@ -11,6 +11,10 @@ import { classifierOf, percent } from "./figures";
 import { FailureRow } from "./Worst";
 
 const FOLDS = 5;
+
+/** Starts what a classifier answers in a space, on folds by patient. */
+export const startClassifier = (space: string, seed: number): Promise<Job> =>
+  api.evaluate({ space, folds: FOLDS, seed, protocol: "classifiers", k: null });
 
 export function Confusion({ report }: { report: Report }) {
   const words = messages.value.confusion;
@@ -34,7 +38,7 @@ export function Confusion({ report }: { report: Report }) {
 const ofThis = (found: ClassifierReport | null, space: string, seed: number): boolean =>
   found !== null && (found.space ?? "base") === space && found.seed === seed;
 
-/** The same by a classifier: the last one of this space and seed, or one that is started here. */
+/** The same by a classifier: the last one of this space and seed, or one that is started here where none came by itself. */
 function Classified({ space, seed }: { space: string; seed: number }) {
   const words = messages.value.confusion;
   const [started, setStarted] = useState<Job | null>(null);
@@ -42,9 +46,10 @@ function Classified({ space, seed }: { space: string; seed: number }) {
   const found = job
     ? classifierOf(job.result)
     : jobs.value.map((one) => classifierOf(one.result)).find((one) => ofThis(one, space, seed));
+  const isBusy = running.value.some(({ kind }) => kind === "evaluate"); // it may be this one, which comes by itself
   const start = async (): Promise<void> => {
     try {
-      const begun = await api.evaluate({ space, folds: FOLDS, seed, protocol: "classifiers", k: null });
+      const begun = await startClassifier(space, seed);
       setStarted(begun);
       setStarted(await ended(begun));
     } catch (error) {
@@ -54,7 +59,7 @@ function Classified({ space, seed }: { space: string; seed: number }) {
   return (
     <>
       {!job && !found && (
-        <button disabled={gallery.value?.role === "reader"} data-testid="confusion-start" onClick={() => void start()}>
+        <button disabled={isBusy || gallery.value?.role === "reader"} data-testid="confusion-start" onClick={() => void start()}>
           {words.classify}
         </button>
       )}

@@ -9,6 +9,7 @@ import { JobCard } from "../../ui/JobCard";
 import { sayProblem } from "../../ui/notice";
 import { Audit } from "./Audit";
 import { spaceTitle } from "../adapt/names";
+import { startClassifier } from "./Confusion";
 import { Jobs } from "./Jobs";
 import { ReportView } from "./ReportView";
 import { Runs } from "./Runs";
@@ -94,7 +95,9 @@ function Start({ onStart }: { onStart: (id: string) => void }) {
         options: { ...(by && { by: [by] }), ...(against && against !== space && { against }) },
       });
       onStart(job.id);
-      await ended(job);
+      const done = await ended(job);
+      // What the neighbours' vote answers is told with the report; an adapter is trained anew for it if somebody asks.
+      if (!learnt.includes(space) && reportOf(done.result)?.confusion) await ended(await startClassifier(space, seed));
     } catch (error) {
       sayProblem(error);
     } finally {
