@@ -378,7 +378,10 @@ def test_where_there_is_none_yet_it_is_said_how_one_comes_about(folders: dict[st
         assert all("serve" not in step for step in steps)
         assert [client.get(path).status_code for path in ("/healthz", "/readyz", "/")] == [200, 200, 200]
         problem(client.get(f"{API}/gallery"), 503, "gallery-closed")
-        shutil.copytree(folders["chest"], place.path)
+        place.path.mkdir()
+        (place.path / "writing.lock").touch()  # it is being made: nothing can be asked of it yet
+        assert client.get(f"{API}/galleries").json()["first_steps"] == answer["first_steps"]
+        shutil.copytree(folders["chest"], place.path, dirs_exist_ok=True)
         eventually(lambda: client.get(f"{API}/gallery").status_code, lambda status: status == 200)
         assert client.get(f"{API}/galleries").json()["first_steps"] == []
 

@@ -109,8 +109,10 @@ def _closed(place: GalleryPlace, error: LookalikeError | None, *, alone: bool) -
 
 
 def _first_steps(galleries: Galleries) -> Iterator[FirstStep]:
-    """How the first gallery comes about; nothing where one is open, or there and not to be opened."""
-    if galleries.services() or not all(map(is_missing, galleries.places.values())):
+    """How the first gallery comes about; nothing where one is open, or one of several is there. One alone that is there
+    and not open is still being made, or wants keys: the page waits until something can be asked of it.
+    """
+    if galleries.services() or (galleries.several and not all(map(is_missing, galleries.places.values()))):
         return
     place = next(iter(galleries.places.values()), GalleryPlace("chest", Path("chest")))
     folder = _folder(place, alone=galleries.settings.alone) if galleries.places else "chest"
