@@ -20,7 +20,7 @@ from running import answers, described, ids_of, patients
 from sqlalchemy import Connection as SQLConnection
 from sqlalchemy import Engine, event
 
-from lookalike.errors import LookalikeError
+from lookalike.errors import GalleryError, LookalikeError
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.store.damage import damage_of
 from lookalike.store.database import FILE
@@ -114,10 +114,16 @@ def _timeless(change: LoggedChange) -> tuple[Any, ...]:
 
 
 def look(folder: Path) -> State | None:
-    """The state of the gallery in a folder; None if there is none."""
+    """The state of the gallery in a folder; None if there is none, or one whose making was cut short."""
     if not (folder / FILE).exists() and not (folder / STORE_FILE).exists():
         return None
-    with open_gallery(folder) as gallery:
+    try:
+        gallery = open_gallery(folder)
+    except GalleryError as error:
+        if "making it was cut short" in str(error):
+            return None
+        raise
+    with gallery:
         return state(gallery)
 
 
