@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
+import psutil
 from click.testing import CliRunner, Result
 
 from lookalike import cli
@@ -28,6 +30,15 @@ def python(script: str | Path, *arguments: str | Path, **options: Any) -> subpro
     """Run a Python script in a process of its own."""
     command = [sys.executable, str(script), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=600, **options)
+
+
+def children(module: str) -> list[psutil.Process]:
+    """Those of this process that run a module."""
+    found = []
+    for each in psutil.Process().children():
+        with suppress(psutil.Error):  # it has ended
+            found += [each] if any(module in word for word in each.cmdline()) else []
+    return found
 
 
 def commands() -> list[list[str]]:

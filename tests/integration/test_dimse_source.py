@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
-from running import patients
+from running import children, patients
 from test_pull import counts, slices, traces
 from test_receiving import certificate
 
@@ -28,7 +28,8 @@ from lookalike.sources.pacs import PacsLimits, PacsSource
 from lookalike.verbs.index import index
 from lookalike.verbs.pull import PullResult, pull
 from peers.dicomweb import Pacs, radiograph, serving
-from peers.dimse_pacs import DimsePacs, dcmqrscp, dimse_pacs, free_port
+from peers.dimse_pacs import DimsePacs, dcmqrscp, dimse_pacs
+from peers.ports import held_port
 
 pytest.importorskip("pynetdicom", reason="the extra 'pacs' is not installed")
 
@@ -88,8 +89,8 @@ def fetch_all(source: DimseSource) -> None:
             pass
 
 
-def children() -> list[psutil.Process]:
-    return [each for each in psutil.Process().children() if "dimse.worker" in " ".join(each.cmdline())]
+def workers() -> list[psutil.Process]:
+    return children("dimse.worker")
 
 
 def test_dcmtk_s_archive_gives_the_records_of_its_files(
@@ -106,7 +107,7 @@ def test_dcmtk_s_archive_gives_the_records_of_its_files(
         assert counts(quick(pulled, archive.uri)) == (0, 5, 0, 1, 0)
         assert counts(quick(pulled, f"{archive.uri}&Modality=CT")) == (0, 1, 0, 0, 0)
     assert not list(temporary.iterdir())
-    assert not children()
+    assert not workers()
     pulled.close()
     assert not traces(pulled.folder)
 
@@ -253,7 +254,7 @@ def test_what_does_not_work_is_said_in_a_line(
 
 def test_a_pacs_that_cannot_reach_us_is_said(opened: DimseSource, pacs: DimsePacs) -> None:
     pacs.store(radiograph(1))
-    pacs.listen = free_port()  # where it sends, and nobody listens
+    pacs.listen = held_port()  # where it sends, and nobody listens
     with pytest.raises(PacsError, match="or cannot reach it"):
         fetch_all(opened)
 
@@ -277,9 +278,9 @@ def test_requests_keep_to_their_number_and_their_pace(pacs: DimsePacs) -> None:
     assert len(list(source.items())) == 8
     assert pacs.most == 2
     assert time.monotonic() - began >= (len(pacs.asked) - 1) / 40
-    assert len(children()) == 2
+    assert len(workers()) == 2
     source.close()
-    assert not children()
+    assert not workers()
 
 
 def test_a_peer_that_is_no_dicom_costs_a_process_and_no_more(pacs: DimsePacs) -> None:

@@ -14,8 +14,8 @@ import PIL.Image
 import pytest
 from migrated import NEW, OLD, everything, filled, vectors_by_id, write_sources
 from running import answers, ids_of, refusal, run
-from served import eventually
 
+from awaited import eventually
 from conftest import texture
 from lookalike import reencoding
 from lookalike.asking.query import of_record, open_query, read_query

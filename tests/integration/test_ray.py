@@ -18,6 +18,7 @@ import PIL.Image
 import pytest
 from test_volumes import write_series
 
+from awaited import PATIENCE, eventually
 from conftest import texture
 from lookalike.errors import GalleryError, MissingExtraError, UsageError
 from lookalike.gallery import Gallery, open_gallery
@@ -27,7 +28,6 @@ from lookalike.verbs.index import index
 from peers.ray import Host, RayCluster, ray_cluster, said
 from plugged import install
 
-_SECONDS = 240.0
 _FATAL = '''
 import os
 import numpy as np
@@ -165,13 +165,6 @@ def installed_here(plugins: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
     _declared.cache_clear()
 
 
-def waited(until: Callable[[], object], seconds: float = _SECONDS) -> None:
-    end = time.monotonic() + seconds
-    while not until():
-        assert time.monotonic() < end, "it does not come"
-        time.sleep(0.1)
-
-
 def stored(folder: Path) -> int:
     """How many records a gallery has; 0 before it is one."""
     if not (folder / "gallery.db").exists():
@@ -194,9 +187,9 @@ def test_a_host_that_is_killed_half_way_loses_and_doubles_nothing(
     asked = cluster.lookalike(
         *("index", str(folder), "--gallery", str(there), "--encoder", "squares", "--on", "ray", "--json")
     )
-    waited(lambda: stored(there) > count // 4)
+    eventually(lambda: stored(there) > count // 4)
     assert killed.processes("ray::Worker")
-    waited(lambda: stored(there) > count // 2)
+    eventually(lambda: stored(there) > count // 2)
     killed.kill()
     at = stored(there)
     result = json.loads(said(asked))
@@ -213,7 +206,7 @@ def answered(cluster: RayCluster, method: str, path: str, body: Any = None) -> A
     """What the service on the head says; None while it says nothing."""
     words = [sys.executable, "-c", _ASKED, method, path, json.dumps(body)]
     process = cluster.head.start(*words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    out, _ = process.communicate(timeout=_SECONDS)
+    out, _ = process.communicate(timeout=PATIENCE)
     return json.loads(out) if process.returncode == 0 else None
 
 
@@ -230,9 +223,9 @@ def test_a_services_job_goes_on_when_a_host_is_killed(
     words = ("serve", "--gallery", str(there), "--port", "8765", "--no-browser", "--import", f"all={folder}")
     service = cluster.lookalike(*words, LOOKALIKE_RAY="ray")
     try:
-        waited(lambda: answered(cluster, "GET", "/gallery"))
+        eventually(lambda: answered(cluster, "GET", "/gallery"))
         job = f"/jobs/{answered(cluster, 'POST', '/index', {'import': 'all'})['id']}"
-        waited(lambda: stored(there) > count // 4)
+        eventually(lambda: stored(there) > count // 4)
         assert killed.processes("ray::Worker")
         killed.kill()
         at, started, counts = stored(there), time.monotonic(), []
@@ -240,7 +233,7 @@ def test_a_services_job_goes_on_when_a_host_is_killed(
             hits = answered(cluster, "POST", "/search", {"query": {"vector": [1.0] * 192}, "k": before})["hits"]
             counts.append(len({hit["id"] for hit in hits}))
             assert len(hits) == counts[-1] == before
-            assert time.monotonic() < started + _SECONDS
+            assert time.monotonic() < started + PATIENCE
     finally:
         service.terminate()
         service.communicate()
@@ -272,12 +265,12 @@ def test_a_run_that_is_killed_stops_its_workers(cluster: RayCluster, tmp_path: P
     folder, there = drawn(tmp_path / "pictures", 300), tmp_path / "there"
     words = ("index", str(folder), "-g", str(there), "--on", cluster.address if on == "address" else "ray", "--json")
     asked = cluster.lookalike(*words)
-    waited(lambda: stored(there) > 0)
+    eventually(lambda: stored(there) > 0)
     working = [each for host in cluster.hosts for each in host.processes("ray::Worker")]
     assert working
     asked.send_signal(signal.SIGKILL)
     asked.communicate()
-    waited(lambda: not any(each.is_running() and each.status() != "zombie" for each in working))
+    eventually(lambda: not any(each.is_running() and each.status() != "zombie" for each in working))
     result = json.loads(said(cluster.lookalike(*words)))
     assert result["added"] > 0
     assert result["records"] == 300
@@ -295,7 +288,7 @@ def test_hosts_that_cannot_encode_say_why(cluster: RayCluster, plugins: Path, tm
         *("index", str(folder), "--gallery", str(tmp_path / "g"), "--encoder", "squares", "--on", "ray"),
         PYTHONPATH=path,
     )
-    _out, error = asked.communicate(timeout=_SECONDS)
+    _out, error = asked.communicate(timeout=PATIENCE)
     assert asked.returncode == 1
     assert "(10.77.0.2: its encoder 'squares' is another one than the gallery's" in " ".join(error.split())
 
@@ -376,10 +369,10 @@ def test_a_head_that_is_killed_and_started_again_loses_and_doubles_nothing(
     with ray_cluster({"PYTHONPATH": path}) as cluster:
         words = ("index", str(folder), "--gallery", str(there), "--encoder", "squares", "--json")
         asked = asked_by(cluster.join(), *words, "--on", cluster.address)
-        waited(lambda: stored(there) > count // 2)
+        eventually(lambda: stored(there) > count // 2)
         cluster.head.end_ray()
         at = stored(there)
-        out, error = asked.communicate(timeout=2 * _SECONDS)
+        out, error = asked.communicate(timeout=2 * PATIENCE)
     assert asked.returncode == 0, error
     result = json.loads(out)
     print(f"head killed at {at} of {count}; {result['seconds']:.0f} s in all")
@@ -399,9 +392,9 @@ def test_a_cluster_that_is_gone_is_said(tmp_path: Path) -> None:
     folder, there = drawn(tmp_path / "pictures", 400), tmp_path / "there"
     with ray_cluster() as cluster:
         asked = asked_by(cluster.join(), "index", str(folder), "--gallery", str(there), "--on", cluster.address)
-        waited(lambda: stored(there) > 0)
+        eventually(lambda: stored(there) > 0)
         cluster.head.kill()
-        _out, error = asked.communicate(timeout=2 * _SECONDS)
+        _out, error = asked.communicate(timeout=2 * PATIENCE)
     told = " ".join(error.split())
     assert asked.returncode == 1
     assert f"the cluster {cluster.address} is gone" in told

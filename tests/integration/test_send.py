@@ -6,7 +6,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,12 +18,14 @@ from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, DigitalXRayImageStorageForPresentation
 
 import lookalike
+from awaited import eventually
 from conftest import texture
 from dicoms import data_set, save
 from lookalike.errors import GalleryError, PacsError, UsageError
 from lookalike.gallery import Gallery
 from lookalike.sending.heat_objects import SEGMENTED_FROM
 from lookalike.verbs.send import SENT_KINDS, Sent, send
+from peers.ports import held_port
 
 ROOT: Final = "1.2.826.0.7.611"
 CASES: Final = 4
@@ -195,26 +196,18 @@ def storage(tmp_path: Path) -> Iterator[tuple[int, Path]]:
     program = shutil.which("storescp", path="/usr/bin:/usr/local/bin")  # pynetdicom has one of this name, too
     if program is None:
         pytest.skip("storescp is not installed (Debian: dcmtk)")
-    folder, port = tmp_path / "received", _free_port()
+    folder, port = tmp_path / "received", held_port()
     folder.mkdir()
     with subprocess.Popen([program, str(port), "-od", folder, "+xa"]) as process:
-        _wait_for(port)
+        eventually(lambda: _listens(port))
         yield port, folder
         process.terminate()
 
 
-def _free_port() -> int:
-    with socket.socket() as opened:
-        opened.bind(("127.0.0.1", 0))
-        return int(opened.getsockname()[1])
-
-
-def _wait_for(port: int) -> None:
-    for _ in range(200):
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
-        time.sleep(0.05)
-    raise AssertionError("the storage SCP does not listen")
+def _listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False
 
 
 def test_what_cannot_be_sent_is_refused_in_a_line(gallery: Gallery, asked: str, scans: Path, tmp_path: Path) -> None:
@@ -225,7 +218,7 @@ def test_what_cannot_be_sent_is_refused_in_a_line(gallery: Gallery, asked: str, 
     with pytest.raises(UsageError, match="dimse://AET@host:port"):
         send(gallery, "sr", id=asked, to="dimse://nobody")
     with pytest.raises(PacsError, match="takes no association"):
-        send(gallery, "sr", id=asked, to=f"dimse://PEER@127.0.0.1:{_free_port()}")
+        send(gallery, "sr", id=asked, to=f"dimse://PEER@127.0.0.1:{held_port()}")
     with lookalike.open(tmp_path / "anonymous", create=True) as anonymous:
         lookalike.index(anonymous, [scans])
         with pytest.raises(GalleryError, match="anonymous"):

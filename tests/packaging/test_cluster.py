@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import socket
 import subprocess
 import threading
 import time
@@ -27,13 +26,15 @@ import PIL.Image
 import pytest
 from boxes import skip_without
 from composed import DEPLOY, compose_file
-from served import API, COMMAND, PATIENCE, eventually
+from served import API, COMMAND
 
+from awaited import PATIENCE, eventually
 from conftest import texture
 from lookalike.gallery import open_gallery
 from lookalike.indexes.milvus.collection import MilvusIndex
 from lookalike.verbs.doctor import doctor
 from peers.milvus import Milvus
+from peers.ports import held_port
 from peers.postgresql import PostgreSQL, postgresql
 
 pytestmark = pytest.mark.slow
@@ -136,7 +137,7 @@ def _started(cluster: Cluster, base: Path) -> Iterator[None]:
     own = [word for name, folder in cluster.imports.items() for word in ("--import", f"{name}={folder}")]
     with ExitStack() as stack:
         for name in NAMES:
-            port = _free_port()
+            port = held_port()
             told = [word for word in SERVICES[name]["command"] if word != "--host=0.0.0.0"]
             words = [str(COMMAND), *told, "--port", str(port), *own]
             kept = Kept(words, port, _environment(name, base), base / f"{name}.log")
@@ -163,7 +164,7 @@ def _environment(name: str, base: Path) -> dict[str, str]:
 @contextmanager
 def _proxied(cluster: Cluster, base: Path) -> Iterator[None]:
     """nginx with the cluster's file, its places moved."""
-    port, text = _free_port(), (DEPLOY / "cluster-nginx.conf").read_text(encoding="utf-8")
+    port, text = held_port(), (DEPLOY / "cluster-nginx.conf").read_text(encoding="utf-8")
     made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=look.localhost"]
     subprocess.run([*made, "-keyout", base / "key", "-out", base / "pem"], check=True, capture_output=True)
     hashed = subprocess.run(["openssl", "passwd", "-apr1", PASSWORD], check=True, capture_output=True, text=True)
@@ -181,12 +182,6 @@ def _proxied(cluster: Cluster, base: Path) -> Iterator[None]:
             yield
         finally:
             nginx.terminate()
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def _pictures(base: Path, number: int) -> Path:

@@ -12,10 +12,8 @@ import os
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
-import time
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,11 +22,13 @@ from typing import Final
 import jsonschema
 import pytest
 from composed import DEPLOY, compose_file
-from served import PATIENCE, make_gallery
+from served import make_gallery
 from test_door import parse
 
+from awaited import PATIENCE, eventually
 from lookalike.configuration.table import SETTINGS
 from lookalike.server.settings import PORT
+from peers.ports import held_port
 
 ROOT: Final = Path(__file__).parents[2]
 UNITS: Final = sorted(DEPLOY.glob("*.service"))
@@ -131,9 +131,7 @@ def test_the_units_command_starts_answers_and_ends(tmp_path: Path) -> None:
     """As systemd starts it, with its places moved: another folder of state, and a port that is free."""
     unit = DEPLOY / "lookalike.service"
     make_gallery(tmp_path)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = held_port()
     text = "\n".join([*lines_of(unit, "Environment"), *_settings(DEPLOY / "environment")])
     moved = text.replace("/var/lib/lookalike/gallery", str(tmp_path / "g")).replace("/var/l", f"{tmp_path}/var/l")
     variables = dict(line.split("=", 1) for line in moved.splitlines())
@@ -144,9 +142,8 @@ def test_the_units_command_starts_answers_and_ends(tmp_path: Path) -> None:
     address = f"http://127.0.0.1:{port}/healthz"
     with (tmp_path / "log").open("w") as log, subprocess.Popen(words, env=own, stdout=log, stderr=log) as process:
         try:
-            while not _healthy(address):
-                assert process.poll() is None, (tmp_path / "log").read_text()
-                time.sleep(0.1)
+            eventually(lambda: process.poll() is not None or _healthy(address))
+            assert process.poll() is None, (tmp_path / "log").read_text()
             process.send_signal(getattr(__import__("signal"), lines_of(unit, "KillSignal")[0]))
             assert process.wait(PATIENCE) == 0
         finally:

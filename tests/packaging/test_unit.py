@@ -12,8 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,8 @@ import pytest
 from boxes import OWN, ROOT, in_network, network, skip_without
 from running import lookalike
 from served import make_gallery
+
+from awaited import eventually
 
 pytestmark = pytest.mark.slow
 SYSTEMD: Final = Path("/lib/systemd/systemd")
@@ -158,9 +159,9 @@ def _boot(script: str, within: int, booted: Booted) -> Iterator[Booted]:
         ):
             try:
                 children = Path(f"/proc/{outer.pid}/task/{outer.pid}/children")
-                booted.pid = int(_until(children.read_text, lambda found: found.strip() or outer.poll()) or 0)
+                booted.pid = int(eventually(children.read_text, lambda found: found.strip() or outer.poll()) or 0)
                 assert booted.pid, booted.printed.read_text()
-                _until(lambda: outer.poll() is not None or _is_up(booted), bool)
+                eventually(lambda: outer.poll() is not None or _is_up(booted))
                 assert outer.poll() is None, booted.printed.read_text()
                 yield booted
             finally:
@@ -183,15 +184,7 @@ def _remove_groups(folder: Path) -> None:
                 Path(inner).rmdir()
         return not folder.exists()
 
-    _until(gone, bool)
-
-
-def _until(look: Callable[[], Any], done: Callable[[Any], Any]) -> Any:
-    end = time.monotonic() + 120
-    while not done(seen := look()):
-        assert time.monotonic() < end, f"still {seen!r}"
-        time.sleep(0.05)
-    return seen
+    eventually(gone)
 
 
 def _is_healthy(booted: Booted, address: str) -> bool:
@@ -200,7 +193,7 @@ def _is_healthy(booted: Booted, address: str) -> bool:
 
 def test_the_service_decodes_searches_and_ends(booted: Booted) -> None:
     booted.control("start", "lookalike")
-    _until(lambda: _is_healthy(booted, f"{API}/healthz"), bool)
+    eventually(lambda: _is_healthy(booted, f"{API}/healthz"))
     proxied = ("-H", "Host: look.example.org", "-H", "X-Forwarded-For: 10.1.2.3")
     upload = booted.ask("/api/v1/uploads", *proxied, "-F", f"file=@{booted.pictures / 'p03.png'}")
     asked = json.dumps({"query": {"image": upload["id"]}, "k": 3, "same_patient": True})
@@ -247,7 +240,7 @@ def test_everything_works_within_what_the_unit_denies(booted: Booted) -> None:
 
 def test_the_receiver_is_asked_and_ends(booted: Booted) -> None:
     booted.control("start", "lookalike-receive")
-    _until(lambda: _is_healthy(booted, "dimse://UNIT@127.0.0.1:11112"), bool)
+    eventually(lambda: _is_healthy(booted, "dimse://UNIT@127.0.0.1:11112"))
     booted.control("stop", "lookalike-receive")
     assert booted.property("lookalike-receive", "Result") == "success"
 
@@ -255,12 +248,12 @@ def test_the_receiver_is_asked_and_ends(booted: Booted) -> None:
 def test_rays_head_comes_back_by_itself(booted: Booted) -> None:
     """After all of its processes were killed."""
     booted.control("start", "lookalike-ray-head")
-    _until(lambda: _has_head(booted), bool)
+    eventually(lambda: _has_head(booted))
     first = booted.property("lookalike-ray-head", "MainPID")
     booted.control("kill", "--kill-whom=all", "--signal=KILL", "lookalike-ray-head")
-    _until(lambda: booted.property("lookalike-ray-head", "NRestarts"), lambda restarts: int(restarts) == 1)
-    _until(lambda: booted.property("lookalike-ray-head", "MainPID"), lambda pid: pid not in ("0", first))
-    _until(lambda: _has_head(booted), bool)
+    eventually(lambda: booted.property("lookalike-ray-head", "NRestarts"), lambda restarts: int(restarts) == 1)
+    eventually(lambda: booted.property("lookalike-ray-head", "MainPID"), lambda pid: pid not in ("0", first))
+    eventually(lambda: _has_head(booted))
     booted.control("stop", "lookalike-ray-head")
 
 

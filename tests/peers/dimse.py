@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
+from awaited import PATIENCE
 from conftest import texture
 from dicoms import SECONDARY_CAPTURE, data_set, save
 
@@ -36,7 +37,7 @@ def storescu(port: int, *files: Path, **options: Any) -> subprocess.CompletedPro
     """Send files, or folders, with dcmtk. options: words after the program's name, under ``words``."""
     words = options.pop("words", ("-aec", "LOOKALIKE", "-aet", "DCMTK"))
     command = [program("storescu"), *words, "+sd", "+r", "127.0.0.1", str(port), *map(str, files)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, **options)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE, **options)
 
 
 def dcmsend(port: int, folder: Path) -> list[str]:
@@ -45,7 +46,7 @@ def dcmsend(port: int, folder: Path) -> list[str]:
     """
     words = ("--decompress-never", "-nh", "-nuc", "-aec", "LOOKALIKE", "-aet", "DCMTK", "+sd", "+r")
     command = [program("dcmsend"), *words, "127.0.0.1", str(port), str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     said = (done.stdout + done.stderr).splitlines()
     return [line.rpartition(": ")[2] for line in said if line.startswith("E: cannot send SOP instance")]
@@ -55,7 +56,7 @@ def echoscu(port: int, *words: str) -> int:
     """The exit code of dcmtk's C-ECHO."""
     given = words or ("-aec", "LOOKALIKE", "-aet", "DCMTK")
     command = [program("echoscu"), *given, "127.0.0.1", str(port)]
-    return subprocess.run(command, capture_output=True, check=False, timeout=60).returncode
+    return subprocess.run(command, capture_output=True, check=False, timeout=PATIENCE).returncode
 
 
 def pictures(folder: Path, count: int, *, series: int = 0, seed: int = 0, **elements: Any) -> list[Path]:
@@ -158,7 +159,7 @@ class RawPeer:
     """A connection that says what it likes."""
 
     def __init__(self, port: int, first: bytes = b"") -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
         self.send(first)
 
     def __enter__(self) -> RawPeer:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import ssl
 import subprocess
 import threading
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,18 +18,14 @@ import pytest
 from pydicom.dataset import Dataset
 from pynetdicom import AE, build_context, evt
 
+from awaited import PATIENCE, eventually
 from dicoms import SECONDARY_CAPTURE as _SECONDARY
 from peers.dimse import LITTLE_ENDIAN as _EXPLICIT
 from peers.dimse import echoscu, program, storescu
+from peers.ports import held_port
 
 _FIND, _MOVE = "1.2.840.10008.5.1.4.1.2.2.1", "1.2.840.10008.5.1.4.1.2.2.2"  # Study Root
 _KEYS = {"STUDY": "StudyInstanceUID", "SERIES": "SeriesInstanceUID", "IMAGE": "SOPInstanceUID"}
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @dataclass
@@ -135,7 +129,7 @@ def _matches(ds: Dataset, name: str, value: str) -> bool:
 @contextmanager
 def dimse_pacs(context: ssl.SSLContext | None = None) -> Iterator[DimsePacs]:
     """A PACS on a free port of this machine, which knows LOOKALIKE on another one. context: of its TLS."""
-    pacs = DimsePacs(0, free_port())
+    pacs = DimsePacs(0, held_port())
     entity = AE(pacs.title)
     for each in (_FIND, _MOVE):
         entity.add_supported_context(each)
@@ -162,7 +156,7 @@ def _find(event: Any, pacs: DimsePacs) -> Iterator[tuple[int, Dataset | None]]:
         pacs.most = max(pacs.most, pacs.under_way)
         pacs.lock.notify_all()
         if asked.QueryRetrieveLevel != "STUDY":
-            pacs.lock.wait_for(lambda: pacs.most >= manners.meets, timeout=30)
+            pacs.lock.wait_for(lambda: pacs.most >= manners.meets, timeout=PATIENCE)
     rows = [row for row in pacs.rows(str(asked.QueryRetrieveLevel), asked) for _ in range(1 + manners.repeats)]
     with pacs.lock:
         pacs.under_way -= 1
@@ -195,7 +189,7 @@ def _move(event: Any, pacs: DimsePacs) -> Iterator[Any]:
 @contextmanager
 def dcmqrscp(folder: Path, files: Iterable[Path], settings: Mapping[str, str] | None = None) -> Iterator[DimsePacs]:
     """dcmtk's archive with some files, on a free port. Skips where dcmtk is not installed."""
-    pacs = DimsePacs(free_port(), free_port(), "ARCHIVE")
+    pacs = DimsePacs(held_port(), held_port(), "ARCHIVE")
     (folder / "store").mkdir(parents=True)
     configuration = folder / "dcmqrscp.cfg"
     configuration.write_text(
@@ -210,10 +204,7 @@ def dcmqrscp(folder: Path, files: Iterable[Path], settings: Mapping[str, str] | 
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             words = ("-aec", pacs.title, "-aet", "DCMTK")
-            until = time.monotonic() + 30
-            while echoscu(pacs.port, *words):
-                assert time.monotonic() < until
-                time.sleep(0.05)
+            eventually(lambda: echoscu(pacs.port, *words), lambda code: code == 0)
             stored = storescu(pacs.port, *files, words=(*words, "-R"))
             assert stored.returncode == 0, stored.stderr
             yield pacs

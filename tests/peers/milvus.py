@@ -13,7 +13,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,8 +21,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from awaited import PATIENCE, eventually
+
 PORT = 19530
-_SECONDS = 120.0
 _RELAY = """
 import asyncio, socket, sys
 async def copy(reader, writer):
@@ -111,13 +111,14 @@ class Milvus:
         inside = ["nsenter", "-t", str(self.process.pid), "-n", "--", sys.executable, "-c", _HEALTHY]
         return not subprocess.run(inside, capture_output=True, check=False).returncode
 
-    def wait(self, seconds: float = _SECONDS) -> None:
+    def wait(self, seconds: float = PATIENCE) -> None:
         """Until it is healthy."""
-        deadline = time.monotonic() + seconds
-        while not self.is_healthy():
+
+        def healthy() -> bool:
             assert self.process.poll() is None, (self.folder / "log").read_text("utf-8", "replace")[-2000:]
-            assert time.monotonic() < deadline, "Milvus does not answer"
-            time.sleep(0.2)
+            return self.is_healthy()
+
+        eventually(healthy, seconds=seconds)
 
 
 @contextmanager

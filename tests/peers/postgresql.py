@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,12 +17,12 @@ import psutil
 import psycopg
 import pytest
 
+from awaited import PATIENCE, eventually
 from lookalike.store.place import STORE_FILE
 
 PASSED_OVER = "PostgreSQL is not installed"
 ROLE = "gallery_keeper"  # no administrator, as nobody's should be
 _ADMIN = "postgres"
-_SECONDS = 60.0
 
 
 def programs() -> Path | None:
@@ -56,7 +55,7 @@ class PostgreSQL:
     def program(self, *words: str, given: str = "") -> str:
         """What one of its programs prints, which is given a text. Raises CalledProcessError."""
         command = [self.binaries / words[0], *words[1:]]
-        return subprocess.run(command, check=True, capture_output=True, text=True, input=given, timeout=120).stdout
+        return subprocess.run(command, check=True, capture_output=True, text=True, input=given, timeout=PATIENCE).stdout
 
     def start(self) -> None:
         """Start it; returns once it answers."""
@@ -69,12 +68,7 @@ class PostgreSQL:
 
     def wait(self) -> None:
         """Until it answers."""
-        deadline = time.monotonic() + _SECONDS
-        while not self._answers():
-            ended = self.process is None or self.process.poll() is not None
-            assert not ended, (self.folder / "log").read_text("utf-8", "replace")[-2000:]
-            assert time.monotonic() < deadline, "PostgreSQL does not answer"
-            time.sleep(0.05)
+        eventually(self._answers, every=0.05)
 
     def stop(self, *, kill: bool = False) -> None:
         """End it at once; kill: as if the power had failed."""
@@ -83,11 +77,13 @@ class PostgreSQL:
         leader = psutil.Process(self.process.pid)
         every = [leader, *leader.children(recursive=True)]
         leader.send_signal(SIGKILL if kill else SIGQUIT)
-        psutil.wait_procs(every, _SECONDS)  # those who answer end as their leader is gone
-        self.process.wait(_SECONDS)
+        psutil.wait_procs(every, PATIENCE)  # those who answer end as their leader is gone
+        self.process.wait(PATIENCE)
         self.process = None
 
     def _answers(self) -> bool:
+        ended = self.process is None or self.process.poll() is not None
+        assert not ended, (self.folder / "log").read_text("utf-8", "replace")[-2000:]
         try:
             self.ask("SELECT 1", _ADMIN)
         except psycopg.OperationalError:

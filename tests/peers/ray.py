@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -20,7 +19,8 @@ from typing import Any
 import psutil
 import pytest
 
-_SECONDS = 120.0
+from awaited import PATIENCE, eventually
+
 _ROUTED = "ip route add default dev net"  # by which Ray finds out a host's own address; it leads nowhere
 _PORT, _CLIENTS = 6379, 10001
 _HOLDER = "ip link set lo up; mount --make-rprivate /; echo; exec sleep infinity"
@@ -138,7 +138,7 @@ class RayCluster:
         asked += "print('nodes', *(node['NodeManagerAddress'] for node in ray.nodes() if node['Alive']))"
         pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         said = self.head.start(sys.executable, "-c", asked, environment=self._own, **pipes)
-        out, _ = said.communicate(timeout=_SECONDS)
+        out, _ = said.communicate(timeout=PATIENCE)
         return out.partition("nodes ")[2].split()
 
     def lookalike(self, *words: str, **environment: str) -> subprocess.Popen[str]:
@@ -154,10 +154,7 @@ class RayCluster:
         return host
 
     def _wait(self, count: int) -> None:
-        deadline = time.monotonic() + _SECONDS
-        while len(self.nodes()) < count:
-            assert time.monotonic() < deadline, "Ray does not answer"
-            time.sleep(0.5)
+        eventually(self.nodes, lambda nodes: len(nodes) >= count)
 
 
 @contextmanager
@@ -171,6 +168,6 @@ def ray_cluster(environment: Mapping[str, str] | None = None) -> Iterator[RayClu
 
 def said(process: subprocess.Popen[str], words: Sequence[str] = ()) -> str:
     """What a command printed, once it has ended well."""
-    out, error = process.communicate(timeout=_SECONDS * 4)
+    out, error = process.communicate(timeout=4 * PATIENCE)
     assert process.returncode == 0, (words, out[-2000:], error[-2000:])
     return out

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -20,12 +18,14 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from awaited import PATIENCE, eventually
+from peers.ports import held_port
+
 if TYPE_CHECKING:
     from obstore.store import S3Store
 
 KEY, SECRET = "gallery-keeper", "no-one-may-read-this-secret"
 BUCKET = "images"
-_SECONDS = 60.0
 _PROGRAMS = ("s3", "master", "volume", "filer")
 
 
@@ -90,7 +90,7 @@ def object_store(folder: Path) -> Iterator[ObjectStore]:
     who = {"name": KEY, "credentials": [{"accessKey": KEY, "secretKey": SECRET}], "actions": ["Admin"]}
     (folder / "identities.json").write_text(json.dumps({"identities": [who]}))
     (folder / "data").mkdir()
-    ports = _free_ports(2 * len(_PROGRAMS))
+    ports = [held_port() for _ in range(2 * len(_PROGRAMS))]
     words = [f"-{each}.port={port}" for each, port in zip(_PROGRAMS, ports, strict=False)]
     words += [f"-{each}.port.grpc={port}" for each, port in zip(_PROGRAMS, ports[len(_PROGRAMS) :], strict=True)]
     words += ["-s3", f"-s3.config={folder / 'identities.json'}", "-s3.port.iceberg=0", "-s3.port.lance=0"]
@@ -110,24 +110,18 @@ def object_store(folder: Path) -> Iterator[ObjectStore]:
         yield store
 
 
-def _free_ports(many: int) -> list[int]:
-    with ExitStack() as stack:
-        held = [stack.enter_context(socket.socket()) for _ in range(many)]
-        for each in held:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in held]
-
-
 def _wait_for(store: ObjectStore, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + _SECONDS
-    while time.monotonic() < until and process.poll() is None:
+    def takes() -> bool:
+        if process.poll() is not None:
+            raise RuntimeError(f"the object store did not start:\n{log.read_text()[-2000:]}")
         with suppress(Exception):
             client = store.client()
             client.put("ready", b"")
             client.delete("ready")
-            return
-        time.sleep(0.2)
-    raise RuntimeError(f"the object store did not start:\n{log.read_text()[-2000:]}")
+            return True
+        return False
+
+    eventually(takes)
 
 
 def _front_of(store: ObjectStore) -> type[BaseHTTPRequestHandler]:
@@ -147,7 +141,7 @@ def _front_of(store: ObjectStore) -> type[BaseHTTPRequestHandler]:
             if status := store.fail(key):
                 self._answer(status, {}, b"<Error><Code>SlowDown</Code></Error>")
                 return
-            connection = http.client.HTTPConnection("127.0.0.1", store.port, timeout=30)
+            connection = http.client.HTTPConnection("127.0.0.1", store.port, timeout=PATIENCE)
             connection.request(self.command, self.path, headers=dict(self.headers.items()))
             answer = connection.getresponse()
             self._answer(answer.status, dict(answer.headers.items()), answer.read())

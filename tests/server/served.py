@@ -6,17 +6,17 @@ import json
 import os
 import re
 import ssl
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import psutil
 from declared import holds
 
+from awaited import PATIENCE, eventually
 from conftest import write_pictures
 from lookalike.configuration.setting import GalleryPlace
 from lookalike.gallery import open_gallery
@@ -32,9 +32,6 @@ from started import Started
 COMMAND = Path(__import__("sys").executable).with_name("lookalike")
 API = "/api/v1"
 RECORDS = 12
-PATIENCE = 300.0  # seconds that are waited for what must come; nothing is ever judged by how quick it is
-LOOK_EVERY = 0.1  # seconds: a look costs the server more than a hundredth of one
-T = TypeVar("T")
 
 
 @dataclass
@@ -72,15 +69,6 @@ class Server:
 
     def wait(self, where: str, done: Callable[[dict[str, Any]], bool], seconds: float = PATIENCE) -> dict[str, Any]:
         return dict(eventually(lambda: self.http.get(where).json(), done, seconds))
-
-
-def eventually(look: Callable[[], T], done: Callable[[T], bool], seconds: float = PATIENCE) -> T:
-    """What is seen once it is as awaited. seconds: after which something is broken, however busy the machine."""
-    end = time.monotonic() + seconds
-    while not done(seen := look()):
-        assert time.monotonic() < end, f"still {seen}"
-        time.sleep(LOOK_EVERY)
-    return seen
 
 
 def make_gallery(folder: Path) -> Path:

@@ -18,6 +18,7 @@ import lookalike
 from conftest import texture
 from lookalike.errors import EndpointError, UsageError
 from lookalike.gallery import Gallery, open_gallery
+from peers.ports import held_port
 
 _SAID: Final = "FINDINGS: As in the examples."
 _REPORTS: Final = ("Large effusion.", "Fracture.", "Large effusion.", "Clear lungs.", "")
@@ -173,7 +174,6 @@ def test_a_server_that_refuses_or_says_something_else_is_named(
 
 
 def test_no_server_is_named(gallery: Gallery, folder: Path) -> None:
-    with Model() as gone:
-        address = gone.address
+    address = f"http://127.0.0.1:{held_port()}/v1"
     with pytest.raises(EndpointError, match="no answer"):
         lookalike.draft(gallery, folder / "zyx-4.png", endpoint=address, model="tiny")

@@ -11,12 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from awaited import PATIENCE
 from lookalike.errors import ObjectStoreError, UnreadableImageError
 from lookalike.sources.fetching import FETCHED_AT_ONCE, SMALL, SMALL_AT_ONCE, batches, fetching
 from lookalike.sources.source import Source
 from lookalike.types import Item, Refusal
-
-LONG = 300.0  # seconds
 
 
 class Shelf:
@@ -50,7 +49,7 @@ class Shelf:
 
     def wait_for(self, *names: str) -> None:
         with self.changed:
-            assert self.changed.wait_for(lambda: set(names) <= {*self.asked}, LONG)
+            assert self.changed.wait_for(lambda: set(names) <= {*self.asked}, PATIENCE)
 
     def stop(self) -> None:
         self.stopped += 1

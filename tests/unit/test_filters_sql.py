@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy import text as sql
 
+from awaited import PATIENCE
 from filter_trees import WORDS, compares, trees
 from lookalike.errors import BusyError, SlowFilterError
 from lookalike.filters import And, Compare, Filter, Not, Or, matches, parse
@@ -151,7 +152,7 @@ def test_a_filter_that_takes_too_long_is_interrupted(large: Store) -> None:
         with pytest.raises(SlowFilterError, match="the filter takes longer than 0 s; compare fewer fields"):
             ask()
     assert large.count() == len(records_after(large, 0, 5000)) == 3000  # the same connections, without a limit
-    large.limit_filters(60.0)
+    large.limit_filters(PATIENCE)
     assert len(large.keys_where(COSTLY)) == 0
     assert len(large.keys_where(parse("label~'label 1'"))) > 1000
 
@@ -213,8 +214,8 @@ def test_demanding_filters_take_turns_and_the_rest_is_refused(large: Store) -> N
 
     def hold() -> None:
         with large.begin_filtered(COSTLY):
-            holding.wait(60)
-            release.wait(60)
+            holding.wait(PATIENCE)
+            release.wait(PATIENCE)
 
     large.verify()  # for which a filter would wait
     large.limit_filters(0.2)
@@ -222,11 +223,11 @@ def test_demanding_filters_take_turns_and_the_rest_is_refused(large: Store) -> N
     try:
         for thread in held:
             thread.start()
-        holding.wait(60)
+        holding.wait(PATIENCE)
         for _ in range(3):
             with pytest.raises(BusyError, match="ask again"):
                 large.keys_where(COSTLY)
-        large.limit_filters(60.0)
+        large.limit_filters(PATIENCE)
         assert len(large.keys_where(parse("Modality=CR"))) == 3000
     finally:
         release.set()
