@@ -173,13 +173,15 @@ def _locked(
     patience: float,
     held: str = "another process is writing to this gallery; wait until it has finished",
 ) -> Iterator[None]:
-    """Hold a lock. A process that only looks at it holds it for a moment, so that one attempt is too few. held: the
-    message where another process holds it.
+    """Hold a lock. A process that only looks at it holds it for a moment, so that one attempt is too few; the last one
+    is made when the patience is over, however long this process was held up meanwhile. held: the message where another
+    process holds it.
     """
-    end = time.monotonic() + patience
+    end, is_over = time.monotonic() + patience, False
     with locks.opened(name) as lock:
         while not lock.try_take():
-            if time.monotonic() > end:
+            if is_over:
                 raise LockedError(held)
+            is_over = time.monotonic() > end
             time.sleep(_LOOK_EVERY)
         yield

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from awaited import PATIENCE
+from lookalike import locks
 from lookalike.errors import LockedError
-from lookalike.locks import FolderLocks, erasing, writing
-
-LONG = 300.0  # seconds: nothing is judged by how quick it is
+from lookalike.locks import WRITING, FolderLocks, erasing, writing
 
 
 def test_one_long_writer_at_a_time(tmp_path: Path) -> None:
@@ -26,13 +28,23 @@ def test_one_long_writer_at_a_time(tmp_path: Path) -> None:
             pass
 
 
+def test_a_lock_that_is_given_back_meanwhile_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By who has no patience, too: a process that only looks at a lock holds it for a moment."""
+    with FolderLocks(tmp_path).opened(WRITING) as other:
+        other.share()
+        passing = SimpleNamespace(sleep=lambda _: other.release(), monotonic=itertools.count().__next__)
+        monkeypatch.setattr(locks, "time", passing)
+        with writing(FolderLocks(tmp_path), 0):
+            pass
+
+
 def test_a_writer_gives_way_to_every_erasure_that_waits(tmp_path: Path) -> None:
     done: list[int] = []
     ready = threading.Event()
 
     def erase(number: int) -> None:
-        ready.wait(LONG)
-        with erasing(FolderLocks(tmp_path), LONG):
+        ready.wait(PATIENCE)
+        with erasing(FolderLocks(tmp_path), PATIENCE):
             done.append(number)
 
     threads = [threading.Thread(target=erase, args=(number,)) for number in range(4)]
