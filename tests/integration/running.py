@@ -18,6 +18,21 @@ from lookalike.gallery import Gallery
 from lookalike.verbs.search import search
 
 COMMAND = Path(sys.executable).with_name("lookalike")
+HELD = """
+import sys, threading
+from lookalike.cli import main
+from lookalike.store import Store
+when, write = sys.argv.pop(1), Store.write
+def held(store, batch):
+    if when == "after":
+        write(store, batch)
+    threading.Event().wait()
+Store.write = held
+main(prog_name="lookalike")
+"""
+"""``lookalike`` that waits for ever when it first stores something, ``before`` or ``after``, so that whoever wants to
+interrupt it there may take as long as it likes: ``python -c HELD after WORDS``.
+"""
 
 
 def lookalike(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:

@@ -9,7 +9,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
@@ -18,8 +17,9 @@ import numpy as np
 import PIL.Image
 import pytest
 from click.testing import CliRunner
-from running import COMMAND, lookalike, refusal, run
+from running import COMMAND, HELD, lookalike, refusal, run
 
+from awaited import PATIENCE, eventually
 from conftest import write_pictures
 from lookalike import cli
 from lookalike.gallery import open_gallery
@@ -126,17 +126,18 @@ def test_a_gallery_without_records_is_no_gallery_to_search(pictures: Path, tmp_p
     assert "no gallery to search" in refusal(run("search", pictures / "p00.png", "--gallery", tmp_path / "empty"))
 
 
-def interrupted(words: list[str | Path], ready: Callable[[], bool], output: Path) -> str:
-    """What a command says when Ctrl-C comes as soon as it is ready: to every process, as a terminal sends it."""
+def interrupted(when: str, words: list[str | Path], ready: Callable[[], bool], output: Path) -> str:
+    """What a command that waits there (``HELD``) says when Ctrl-C comes once it is ready: to every process, as a
+    terminal sends it.
+    """
     with output.open("w") as file:
         # A shell starts what runs in its background with SIGINT ignored, and children inherit it.
-        command = ["env", "--default-signal=INT", COMMAND, *words]
+        command = ["env", "--default-signal=INT", sys.executable, "-c", HELD, when, *words]
         started = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
-        while not ready():
-            assert started.poll() is None, output.read_text()
-            time.sleep(0.01)
+        eventually(lambda: ready() or started.poll() is not None, every=0.01)
+        assert started.poll() is None, output.read_text()
         os.killpg(started.pid, signal.SIGINT)
-        assert started.wait(60) == 130
+        assert started.wait(PATIENCE) == 130
     return " ".join(output.read_text().split())
 
 
@@ -155,7 +156,7 @@ def test_ctrl_c_says_what_is_kept_and_how_to_go_on(tmp_path: Path) -> None:
         grey = np.random.default_rng(number).integers(0, 256, (16, 16), dtype=np.uint8)
         PIL.Image.fromarray(grey).save(pictures / f"{number}.png")
     words: list[str | Path] = ["index", pictures, "--gallery", folder]
-    said = interrupted(words, lambda: stored(folder) > 0, tmp_path / "output")
+    said = interrupted("after", words, lambda: stored(folder) > 0, tmp_path / "output")
     kept = stored(folder)
     assert 0 < kept < 400
     assert said == f"Interrupted. {kept} records are kept in the gallery. Run the same command again: it finishes " + (
@@ -169,7 +170,7 @@ def test_ctrl_c_says_what_is_kept_and_how_to_go_on(tmp_path: Path) -> None:
 def test_ctrl_c_before_anything_is_stored_leaves_no_gallery(pictures: Path, tmp_path: Path) -> None:
     folder = tmp_path / "deeper" / "gallery"
     words: list[str | Path] = ["index", pictures, "--gallery", folder]
-    said = interrupted(words, (folder / "gallery.db").exists, tmp_path / "output")
+    said = interrupted("before", words, (folder / "gallery.db").exists, tmp_path / "output")
     assert said.startswith("Interrupted. ")
     assert "Run the same command again" in said
     assert "Aborted" not in said

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import shutil
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,9 @@ import psutil
 import pydicom
 import pytest
 from numpy.typing import NDArray
+from running import HELD
 
+from awaited import eventually
 from conftest import texture
 from dicoms import data_set, save
 from lookalike.asking.pooling import pooled_vectors
@@ -289,13 +290,12 @@ def test_a_killed_run_leaves_whole_volumes_and_the_next_one_ends_it(make_gallery
     for seed in range(24):  # several transactions
         write_series(tmp_path / "all" / f"v{seed:02}", seed, depth=5)
     gallery = make_gallery()
-    process = Started("index", tmp_path / "all", "--gallery", gallery.folder)
-    while gallery.store.count() == 0 and process.poll() is None:
-        time.sleep(0.005)
+    process = Started("-c", HELD, "after", "index", tmp_path / "all", "--gallery", gallery.folder)
+    eventually(lambda: gallery.store.count() or process.poll() is not None)
     psutil.Process(process.pid).kill()
     assert process.wait() == -signal.SIGKILL
     left = records(gallery)
-    assert 0 < len(left) <= 24
+    assert 0 < len(left) < 24
     assert {len(gallery.store.vectors_of(record.key)) for record in left} == {5}
     assert index(gallery, [tmp_path / "all"]).added == 24 - len(left)
     assert {len(gallery.store.vectors_of(record.key)) for record in records(gallery)} == {5}
