@@ -8,9 +8,9 @@ import signal
 import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import pytest
 from running import COMMAND, patients, refusal, run
 from test_volumes import AXIAL, body
 
+from awaited import PATIENCE, eventually
 from dicoms import save
 from lookalike.errors import PacsError, UsageError
 from lookalike.gallery import Gallery
@@ -26,6 +27,7 @@ from lookalike.sources.arrivals import Arrivals
 from lookalike.sources.fetching import FETCHED_AT_ONCE
 from lookalike.sources.pacs import ListedStudy
 from lookalike.types import Item
+from lookalike.verbs import pull as verb
 from lookalike.verbs.index import index
 from lookalike.verbs.pull import PullResult, follow, pull
 from lookalike.verbs.records import label, remove
@@ -262,11 +264,14 @@ def test_slices_that_come_late_make_a_new_volume_in_place_of_the_old_one(make_ga
     assert not pacs.fetched()
 
 
-def test_followed_it_asks_for_what_has_changed_and_survives_failures(make_gallery: MakeGallery, pacs: Pacs) -> None:
-    gallery = make_gallery()
+def test_followed_it_asks_for_what_has_changed_and_survives_failures(
+    make_gallery: MakeGallery, pacs: Pacs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery, now = make_gallery(), [100.0]
+    monkeypatch.setattr(verb, "Arrivals", partial(Arrivals, clock=lambda: now[0]))
     for number in range(3):
         pacs.store(radiograph(number))
-    looks = follow(gallery, [pacs.uri], every=0.01, stable=0.05)
+    looks = follow(gallery, [pacs.uri], every=0.01, stable=10.0)
     assert next(looks).added == 3
     assert next(looks).skipped == 3  # looked at once more, since it was new
     pacs.asked.clear()
@@ -282,7 +287,7 @@ def test_followed_it_asks_for_what_has_changed_and_survives_failures(make_galler
     pacs.manners.lists = lambda handler: handler.send(400) is None
     assert "refused the request with status 400" in next(looks).failed
     pacs.manners.lists = lambda handler: False
-    time.sleep(0.06)
+    now[0] = 110.0
     assert (found := next(looks)).added == 1
     assert found.failed == ""
     with gallery.writing():
@@ -371,18 +376,17 @@ def test_a_pull_that_is_told_to_end_leaves_no_file(pacs: Pacs, tmp_path: Path, t
     waits = threading.Event()
 
     def never(handler: Any, data: bytes) -> None:
-        handler.begin(1000)
-        waits.wait(60)
+        handler.begin(1 << 30)
+        while not waits.wait(0.05):
+            handler.wfile.write(b"x")
 
     pacs.manners.answer = never
     command = [COMMAND, "pull", pacs.uri, "--gallery", tmp_path / "g"]
     environment = {**os.environ, "TMPDIR": str(temporary)}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        while not pacs.fetched():
-            assert process.poll() is None
-            time.sleep(0.02)
+        eventually(lambda: pacs.fetched() or process.poll() is not None)
         process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=20)  # seconds of an answer that never comes are many more
+        _, said = process.communicate(timeout=PATIENCE)  # an answer that never ends may take thrice as long
     waits.set()
     assert process.returncode == 130
     assert b"Run the same command again" in said

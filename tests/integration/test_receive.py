@@ -18,12 +18,12 @@ import numpy as np
 import psutil
 import pydicom
 import pytest
-from running import COMMAND, python, refusal, run
+from running import COMMAND, children, python, refusal, run
 
 from lookalike.errors import LockedError, UsageError
 from lookalike.gallery import INBOX, Gallery
 from lookalike.readers.landlock import landlock_version
-from lookalike.receiving.folder import APART, make_inbox, objects_in
+from lookalike.receiving.folder import APART, make_inbox, objects_in, waiting_series
 from lookalike.receiving.known import KnownObjects
 from lookalike.sources.inbox import InboxSource
 from lookalike.sources.source import source_of
@@ -35,7 +35,7 @@ from peers.dimse import SUCCESS, associated, echoscu, pictures, storescu, volume
 
 pytest.importorskip("pynetdicom", reason="the extra 'pacs' is not installed")
 
-WAIT = 0.3  # seconds after which a series of these tests is complete
+WAIT = 3600.0  # seconds after which a series is complete; a test says itself when they have passed
 
 
 class Receiving:
@@ -67,6 +67,13 @@ class Receiving:
             assert self._thread.is_alive()
             time.sleep(0.02)
         return self.said[-1]
+
+    def complete(self, objects: int) -> None:
+        """Once so many objects wait, have them be complete, however long one was behind the other."""
+        self.until(lambda done: done.waiting == objects)
+        long_ago = time.time() - 2 * WAIT
+        for file in [file for each in waiting_series(self.folder) for file in each.files]:
+            os.utime(file, (long_ago, long_ago))
 
     def stop(self) -> ReceiveResult:
         self.stopped.set()
@@ -113,9 +120,11 @@ def test_what_is_sent_is_what_a_folder_holds_and_nothing_of_it_is_kept(
     with receiving(gallery) as running:
         assert echoscu(running.port) == 0
         assert storescu(running.port, tmp_path / "a").returncode == 0
+        running.complete(15)
         done = running.until(lambda done: done.indexed == 15)
         assert (done.received, done.waiting, done.left_out, done.refused) == (15, 0, {}, {})
         assert storescu(running.port, tmp_path / "a").returncode == 0
+        running.complete(15)
         running.until(lambda done: done.repeated == 15)
     ended = running.stop()
     assert (ended.records, ended.late, ended.trouble) == (gallery.store.count(), 0, "")
@@ -139,12 +148,14 @@ def test_another_object_with_the_uid_of_one_that_was_indexed_is_kept_apart(
     with receiving(gallery) as running:
         for folder, holds in (("a", lambda done: done.indexed == 1), ("b", lambda done: done.apart == 1)):
             assert storescu(running.port, tmp_path / folder).returncode == 0
+            running.complete(1)
             running.until(holds)
         assert gallery.store.count() == 1
         assert len(list((running.folder / APART).iterdir())) == 1
         [record] = gallery.store.records().values()
         remove(gallery, [record.id])
         assert storescu(running.port, tmp_path / "b").returncode == 0  # the first one is no longer here
+        running.complete(1)
         running.until(lambda done: done.indexed == 2)
         assert gallery.store.count() == 1
 
@@ -157,8 +168,10 @@ def test_more_of_a_series_that_was_indexed_is_told(make_gallery: Callable[..., G
     gallery = make_gallery()
     with receiving(gallery) as running:
         assert storescu(running.port, tmp_path / "a").returncode == 0
+        running.complete(2)
         running.until(lambda done: done.indexed == 2)
         assert storescu(running.port, tmp_path / "late").returncode == 0
+        running.complete(2)
         assert running.until(lambda done: done.indexed == 4).late == 1
     assert gallery.store.count() == 4
 
@@ -171,6 +184,7 @@ def test_what_is_no_picture_is_counted_with_its_reason_and_goes(
         with associated(running.port) as peer:
             assert peer.store("1.2.3.1", b"") == SUCCESS
             assert peer.store("1.2.3.2", bytes(2000)) == SUCCESS
+        running.complete(2)
         done = running.until(lambda done: done.indexed == 2)
         assert sum(done.left_out.values()) == 2
         assert done.records == 0
@@ -203,7 +217,7 @@ def test_the_process_that_receives_is_started_again_and_can_reach_nothing(
     pictures(tmp_path / "a", 2)
     with receiving(make_gallery()) as running:
         assert echoscu(running.port) == 0
-        [child] = [one for one in psutil.Process().children() if "lookalike.receiving.process" in one.cmdline()]
+        [child] = children("lookalike.receiving.process")
         assert not {"LOOKALIKE_KEY", "LOOKALIKE_CONFIG"} & child.environ().keys()
         assert child.rlimit(psutil.RLIMIT_AS)[0] == 300 << 20
         running.until(lambda done: done.echoes == 1)
