@@ -8,6 +8,7 @@ import socket
 import ssl
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from awaited import PATIENCE, eventually
 from lookalike.errors import GalleryError, LookalikeError, PacsError, UnreadableImageError, UsageError
 from lookalike.sources.dicomweb.address import parse_address
 from lookalike.sources.dicomweb.connection import Connection
@@ -358,11 +360,14 @@ def test_a_bad_answer_is_one_refused_object_and_nothing_stays(
     limits = replace(QUICK, object_bytes=16 << 20)
     if answer in (stall, trickle, trickled_headers):
         limits = replace(limits, silence=0.2, seconds=0.4)
-    with pytest.raises(UnreadableImageError) as caught:
-        fetched(pacs, limits)
+    source = opened(pacs)
+    (item,) = source.items()  # which may take its time
+    hasty = replace(source, origin=source.origin.within(limits))
+    with pytest.raises(UnreadableImageError) as caught, hasty.fetch(item):
+        pass
     assert caught.value.reason == reason
-    asked = pacs.fetched()
-    assert times <= len(asked) <= 2 * times  # over a new connection where an idle one gives nothing
+    asked = eventually(pacs.fetched, lambda seen: len(seen) >= times)
+    assert len(asked) <= 2 * times  # over a new connection where an idle one gives nothing
     assert not list(temporary.iterdir())
 
 
@@ -436,26 +441,36 @@ def test_few_requests_at_once_and_not_too_many_a_second(pacs: Pacs) -> None:
         if pacs.most >= 2:
             met.set()
         elif "/series" in handler.path:
-            met.wait(30)
+            met.wait(PATIENCE)
         return False
 
     pacs.manners.lists = meets_another
     assert len(list(opened(pacs, replace(QUICK, at_once=3)).items())) == 12
     assert 2 <= pacs.most <= 3
-    pacs.times.clear()
+    pacs.asked.clear()
+    began = time.monotonic()
     list(opened(pacs, replace(QUICK, at_once=8, a_second=50)).items())
-    assert len(pacs.times) == 26  # two pages of studies, and of each study its series and their instances
-    assert pacs.times[-1] - pacs.times[0] >= 0.8 * 25 / 50
+    assert len(pacs.asked) == 26  # two pages of studies, and of each study its series and their instances
+    assert time.monotonic() - began >= 25 / 50
 
 
 def test_what_is_stopped_ends_at_once(pacs: Pacs) -> None:
+    def stopped(handler: Handler, data: bytes) -> None:
+        """Half an answer, whose rest does not come."""
+        handler.begin(len(data) + 1000)
+        handler.wfile.write(in_parts(data)[:200])
+        source.stop()
+        in_time.append(ended.wait(PATIENCE))
+
+    ended, in_time = threading.Event(), list[bool]()
     pacs.store(radiograph(1))
-    pacs.manners.answer = stall
-    source = opened(pacs, PacsLimits())
+    pacs.manners.answer = stopped
+    source = opened(pacs, PacsLimits(silence=2 * PATIENCE))
     (item,) = source.items()
-    threading.Timer(0.2, source.stop).start()
     with pytest.raises(UnreadableImageError), source.fetch(item):
         pass
+    ended.set()
+    assert eventually(lambda: in_time) == [True]
     assert len(pacs.fetched()) == 1
 
 

@@ -17,6 +17,7 @@ import PIL.Image
 import psutil
 import pytest
 
+from awaited import PATIENCE
 from conftest import texture
 from lookalike.readers import pool as pool_module
 from lookalike.readers.events import Event, Finished, Frame
@@ -157,7 +158,8 @@ def test_a_file_that_never_ends_is_given_up(evil: Path, pool: ReaderPool, monkey
     assert summary(pool.read(write(evil, "fine"))) == ["1"]  # the process is up
     (zygote,) = set(psutil.Process().children()) - others
     with monkeypatch.context() as patched:
-        patched.setattr(pool_module, "SECONDS_A_FILE", 1.0)
+        # Of the file's time one second is left once the first frame has come, however long that has taken.
+        patched.setattr(pool_module, "SECONDS_A_FRAME", 1.0 - pool_module.SECONDS_A_FILE)
         assert summary(pool.read(write(evil, "hang"))) == ["1 timeout"]
     events = pool.read(write(evil, "fine 2"))
     assert isinstance(next(events), Frame)
@@ -198,11 +200,16 @@ def test_without_processes_the_reader_hears_of_it(
 
 
 def test_one_file_starts_one_process(tmp_path: Path) -> None:
+    """Of those that what forks has forked; that may have been started for another test before."""
+
+    def zygotes() -> set[psutil.Process]:
+        return {each for forking in psutil.Process().children() for each in forking.children()}
+
     PIL.Image.fromarray(texture(1)).save(tmp_path / "a.png")
+    before = zygotes()
     with ReaderPool(Preprocessing(), workers=8) as pool:
-        before = len(psutil.Process().children())
         list(pool.read([tmp_path / "a.png"]))
-        assert len(psutil.Process().children()) == before + 1
+        assert len(zygotes() - before) == 1
 
 
 def test_what_forks_is_started_once_and_again_when_it_was_killed(evil: Path) -> None:
@@ -214,7 +221,7 @@ def test_what_forks_is_started_once_and_again_when_it_was_killed(evil: Path) -> 
     with ReaderPool(Preprocessing(), workers=2) as pool:
         assert summary(pool.read(files)) == ["1"]
         forking.kill()
-        forking.wait(60)
+        forking.wait(PATIENCE)
         assert summary(pool.read(files)) == ["1"]  # the zygote goes on without it
     with ReaderPool(Preprocessing(), workers=2) as pool:
         assert summary(pool.read(files)) == ["1"]
@@ -313,5 +320,5 @@ def test_a_process_that_nobody_waits_for_ends_by_itself(evil: Path) -> None:
         every = psutil.Process(parent.pid).children(recursive=True)
         parent.send_signal(signal.SIGKILL)
         assert len(every) == 3  # what forks zygotes, a zygote and its child
-    psutil.wait_procs(every, timeout=300)
+    psutil.wait_procs(every, timeout=PATIENCE)
     assert not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in every)

@@ -8,7 +8,6 @@ import ssl
 import stat
 import struct
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -19,6 +18,7 @@ import numpy as np
 import pydicom
 import pytest
 
+from awaited import PATIENCE, eventually
 from dicoms import data_set, save
 from lookalike.errors import GalleryError, UsageError
 from lookalike.receiving.folder import APART, COMING, make_inbox, objects_in, waiting_series
@@ -44,8 +44,9 @@ pytest.importorskip("pynetdicom", reason="the extra 'pacs' is not installed")
 from lookalike.receiving.inbox import Inbox
 from lookalike.receiving.scp import Counts, listening
 
-HASTY = Deadlines(first=0.5, idle=0.7, grace=0.7, rate=1 << 20)
-PATIENT = Deadlines(first=60, idle=60, grace=60)
+PATIENT = Deadlines(first=PATIENCE, idle=PATIENCE, grace=PATIENCE)
+# Who is to be cut for one reason has all the time for the others, however long its next word may take.
+LATE, IDLE, SLOW = replace(PATIENT, first=0.5), replace(PATIENT, idle=0.7), replace(PATIENT, grace=0.7, rate=1 << 20)
 
 
 class Running(NamedTuple):
@@ -55,12 +56,8 @@ class Running(NamedTuple):
 
     def counted(self, **wanted: int) -> bool:
         """Whether that is counted, in a while: a thread counts why a peer was cut after the peer has seen it."""
-        until = time.monotonic() + 20
-        while (found := self.counts.so_far()) != {name.replace("_", "-"): number for name, number in wanted.items()}:
-            if time.monotonic() > until:
-                raise AssertionError(found)
-            time.sleep(0.01)
-        return True
+        awaited = {name.replace("_", "-"): number for name, number in wanted.items()}
+        return bool(eventually(self.counts.so_far, lambda found: found == awaited, every=0.01))
 
     def kept(self) -> int:
         return sum(len(each.files) for each in waiting_series(self.folder))
@@ -221,44 +218,37 @@ def test_what_cannot_be_read_is_kept_for_whoever_indexes(running: Running) -> No
     assert len(waiting_series(running.folder)) == 3
 
 
-def dribbled(peer: RawPeer) -> bool:
-    """Whether a peer that sends a byte now and then is cut before it has sent a thousand."""
-    for _ in range(1000):
-        if not peer.send(b"\x00"):
-            return True
-        time.sleep(0.05)
-    return False
+def cut_while(peer: RawPeer, said: bytes) -> None:
+    """Wait until a peer that says something now and then is cut."""
+    eventually(lambda: not peer.send(said), every=0.05)
 
 
-def small_pdus(peer: RawPeer) -> bool:
-    """Whether a peer that sends whole PDUs of one byte is cut."""
-    peer.send(p_data(3, store_rq("1.2.3.4")))
-    for _ in range(1000):
-        if not peer.send(p_data(0, b"\x00")):
-            return True
-        time.sleep(0.05)
-    return False
-
-
-def test_a_peer_that_says_too_little_is_cut(tmp_path: Path) -> None:
-    with receiving(tmp_path / "inbox", HASTY) as running:
+def test_a_peer_whose_request_does_not_come_is_cut(tmp_path: Path) -> None:
+    with receiving(tmp_path / "inbox", LATE) as running:
         with RawPeer(running.port) as silent, RawPeer(running.port, associate_rq()[:50]) as half:
             assert silent.pdu() is None
             assert half.pdu() is None
         with RawPeer(running.port, associate_rq()[:10]) as slow:
-            assert dribbled(slow)
+            cut_while(slow, b"\x00")
         assert running.counted(late=3)
+
+
+def test_a_peer_that_says_too_little_is_cut(tmp_path: Path) -> None:
+    with receiving(tmp_path / "idle", IDLE) as running:
         with associated(running.port) as idle:
             assert list(idle.pdus()) == [7]
+        assert running.counted(idle=1)
+    with receiving(tmp_path / "slow", SLOW) as running:
         with associated(running.port) as half_a_pdu:
             half_a_pdu.send(pdu(4, bytes(1000))[:500])
             assert list(half_a_pdu.pdus()) == [7]
         with associated(running.port) as slow:
             slow.send(struct.pack(">BxL", 4, 10_000))
-            assert dribbled(slow)
-        with associated(running.port) as slow:
-            assert small_pdus(slow)
-        assert running.counted(late=3, idle=1, slow=3)
+            cut_while(slow, b"\x00")
+        with associated(running.port) as slow:  # whole PDUs of one byte
+            slow.send(p_data(3, store_rq("1.2.3.4")))
+            cut_while(slow, p_data(0, b"\x00"))
+        assert running.counted(slow=3)
         assert not list(objects_in(running.folder))
         assert not list((running.folder / COMING).iterdir())
 
@@ -377,18 +367,20 @@ def test_tls_with_certificates_of_both(tmp_path: Path) -> None:
     peers, peers_key = certificate(tmp_path, "peers")
     tls = {"tls_cert": str(ours), "tls_key": str(ours_key), "tls_ca": str(peers)}
     common = ("-aec", "LOOKALIKE")
-    with receiving(tmp_path / "inbox", HASTY, **tls) as running:
-        good = ("+tls", str(peers_key), str(peers), "+cf", str(ours), *common)
+    good = ("+tls", str(peers_key), str(peers), "+cf", str(ours), *common)
+    with receiving(tmp_path / "inbox", **tls) as running:
         assert echoscu(running.port, *good) == 0
         assert echoscu(running.port, "+tls", str(ours_key), str(ours), "+cf", str(ours), *common) != 0
         assert echoscu(running.port, *common) != 0  # without TLS
-        with RawPeer(running.port) as silent:  # nobody waits for a handshake that does not come
+        with RawPeer(running.port):  # nobody waits for a handshake that does not come
             pictures(tmp_path / "a", 3)
             assert storescu(running.port, tmp_path / "a", words=good).returncode == 0
-            assert silent.pdu() is None
         assert running.kept() == 3
-        counts = running.counts.so_far()
-        assert {"echoes", "received", "late"} <= set(counts) <= {"echoes", "received", "late", "tls", "not-dicom"}
+        counts = eventually(running.counts.so_far, lambda found: {"echoes", "received"} <= set(found))
+        assert set(counts) <= {"echoes", "received", "tls", "not-dicom"}
+    with receiving(tmp_path / "inbox", LATE, **tls) as running, RawPeer(running.port) as silent:
+        assert silent.pdu() is None
+        assert running.counted(late=1)
 
 
 def test_settings_that_cannot_be_are_refused(tmp_path: Path) -> None:

@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import numpy as np
 import PIL.Image
 import pytest
 
+from awaited import PATIENCE
 from lookalike import encoders
 from lookalike.encoders.catalogue.golden import golden_picture
 from lookalike.encoders.runtimes import endpoint, patience
@@ -49,7 +51,7 @@ class Scorer(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.requests.append({"body": body, "authorization": self.headers["Authorization"]})
         self.server.connections.add(self.client_address)
-        self.server.together.wait(timeout=30)
+        self.server.together.wait(timeout=PATIENCE)
         if self.server.instead:
             return self._answer(*self.server.instead.pop(0))
         rows = []
@@ -166,15 +168,15 @@ def test_retry_after_is_waited_for(
     encoder: endpoint.EndpointEncoder, host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waited: list[float] = []
-    monkeypatch.setattr(endpoint.time, "sleep", waited.append)
-    later = format_datetime(datetime.now(UTC) + timedelta(seconds=30))
-    asked = ("7", "9999", "soon", later)
+    monkeypatch.setattr(endpoint, "time", SimpleNamespace(sleep=waited.append))
+    later = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=59)
+    asked = ("7", "9999", "soon", format_datetime(later))
     host.instead = [(429, {"Retry-After": value}, b"") for value in asked]
     encoder.encode_texts(["a"])
     assert waited[0] == 7
     assert waited[1] == 60  # never longer
     assert 0 < waited[2] <= 0.004  # 0.001 * 2^2, half of it by lot
-    assert 20 < waited[3] <= 30
+    assert max(0.0, (later - datetime.now(UTC)).total_seconds()) <= waited[3] <= 59
 
 
 @pytest.mark.parametrize("attempt", range(12))
