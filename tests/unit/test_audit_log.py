@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from pydicom.sr.codedict import codes
 
+from awaited import PATIENCE, eventually
 from lookalike.audit_log.chain import Link
 from lookalike.audit_log.events import AUDIT_KINDS, TERMS, AuditEvent
 from lookalike.audit_log.fhir import fhir_event
@@ -190,22 +191,29 @@ def test_many_threads_of_many_processes_append(place: AuditPlace) -> None:
 
 
 def test_threads_share_a_turn_of_the_disk(place: AuditPlace, monkeypatch: pytest.MonkeyPatch) -> None:
-    log, turns, wait = AuditLog(place), [], threading.Event()
-    fsync = os.fsync
+    """The disk is slow: those who come while it writes for the first one all wait for the next turn."""
+    log, heads, begun = AuditLog(place), list[int](), threading.Event()
+    note_head, fsync = AuditPlace.note_head, os.fsync
+
+    def noted(self: AuditPlace, link: Link) -> None:
+        heads.append(link.n)
+        note_head(self, link)
 
     def slow(file: int) -> None:
-        turns.append(file)
-        wait.wait(0.05)
+        begun.set()
+        eventually(lambda: heads or len(log._waiting) == 39, every=0.01)
         fsync(file)
 
+    monkeypatch.setattr(AuditPlace, "note_head", noted)
     monkeypatch.setattr(os, "fsync", slow)
     threads = [threading.Thread(target=log.note, args=(event(number),)) for number in range(40)]
     for thread in threads:
         thread.start()
+        assert begun.wait(PATIENCE)
     for thread in threads:
         thread.join()
     assert verify_log(place).lines == 40
-    assert len(turns) < 20
+    assert heads == [1, 40]
 
 
 FULL = """

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from awaited import PATIENCE
 from lookalike.errors import BusyError, DamagedFileError
 from lookalike.filters import parse
 from lookalike.store import BASE, Batch, NewRecord, Relabel, Store, record_id, verified
@@ -353,4 +354,5 @@ def test_nobody_waits_long_for_a_verification(sound: Path) -> None:
         store.limit_filters(0.05)
         with store._verification._lock, pytest.raises(BusyError, match="in a minute"):
             store.keys_where(parse("Modality=CR"))
+        store.limit_filters(PATIENCE)
         store.keys_where(parse("Modality=CR"))

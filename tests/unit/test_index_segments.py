@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from awaited import PATIENCE
 from lookalike.erasing import tidy
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.indexes import chain, spaces
@@ -290,7 +290,7 @@ def test_who_opens_an_index_while_another_erases_waits_for_it(grown: Grown, monk
     def sleep(_seconds: float) -> None:
         (grown.folder / "away").rename(grown.folder / "indexes")
 
-    monkeypatch.setattr(spaces, "time", SimpleNamespace(sleep=sleep, monotonic=time.monotonic))
+    monkeypatch.setattr(spaces, "time", SimpleNamespace(sleep=sleep, monotonic=lambda: 0.0))
     with open_gallery(grown.folder) as other, open_gallery(grown.folder) as reader, other.erasing(60):
         assert len(reader.index()) == MANY
     assert grown.files() == inodes
@@ -448,7 +448,7 @@ def test_searches_go_on_while_an_erasure_writes_the_files_anew(
         def rewritten(*given: Any) -> Any:
             searching = threading.Thread(target=search, daemon=True)
             searching.start()
-            searching.join(30)
+            searching.join(PATIENCE)
             went_on.append(not searching.is_alive())
             return without(*given)
 
