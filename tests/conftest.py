@@ -9,7 +9,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import hypothesis
 import numpy as np
@@ -27,9 +27,11 @@ from lookalike.types import Image
 from peers.milvus import Milvus, milvus
 from skips import is_allowed
 
-# A busy machine is no error, so no example has a deadline; where CI is set every run draws the same examples.
-hypothesis.settings.register_profile("anywhere", deadline=None)
-hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
+# A busy machine is no error, so neither an example has a deadline nor who draws it; where CI is set every run draws the
+# same ones.
+_UNHURRIED: Final[dict[str, Any]] = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+hypothesis.settings.register_profile("anywhere", **_UNHURRIED)
+hypothesis.settings.register_profile("ci", **_UNHURRIED, derandomize=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "anywhere")
 
 ROOT = Path(__file__).parents[1]

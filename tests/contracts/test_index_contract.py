@@ -416,7 +416,9 @@ def unnoticed(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str, 
 
 
 @given(name=st.sampled_from(["base.index", "base.json"]), place=st.floats(0, 1), change=st.integers(1, 255))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @example(name="base.json", place=0.0, change=1)
 @example(name="base.index", place=1.0, change=128)
 def test_a_changed_byte_is_found(

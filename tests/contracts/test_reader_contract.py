@@ -198,7 +198,9 @@ def test_ours_are_declared() -> None:
 
 
 @given(st.binary(max_size=400), st.sampled_from(MAGIC), st.sampled_from(["x", "x.dcm", "x.png", "x.nii.gz"]))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=150, deadline=None
+)
 def test_matches_never_raises(name: str, folder: Path, tail: bytes, head: bytes, file: str) -> None:
     path = folder / file
     path.write_bytes(head + tail)
@@ -280,7 +282,9 @@ def mutations(draw: st.DrawFn) -> Mutation:
 
 
 @given(st.data(), mutations())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=250, deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=250, deadline=None
+)
 def test_damaged_files_are_read_or_refused(
     reading: str, folder: Path, valid: dict[str, list[bytes]], data: st.DataObject, mutate: Mutation
 ) -> None:
@@ -319,7 +323,9 @@ def test_damaged_files_in_a_process_of_their_own(folder: Path, valid: dict[str, 
 
 @given(st.binary(max_size=600), st.sampled_from(MAGIC), st.sampled_from(["x", "x.dcm", "x.png"]))
 @example(b"", b"", "x.dcm")
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=150, deadline=None
+)
 def test_any_bytes_through_the_front_door(folder: Path, tail: bytes, head: bytes, file: str) -> None:
     """``readers.read`` chooses the reader; whatever the file holds, it is read or refused."""
     path = folder / file

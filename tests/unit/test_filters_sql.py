@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy import text as sql
@@ -85,7 +85,7 @@ def found(store: Store, tree: Filter) -> set[str]:
 
 
 @given(ROWS, st.lists(trees(compares(), least=0), min_size=1, max_size=6), st.data())
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 def test_both_find_exactly_what_the_tree_means(
     store: Store, drawn: list[Any], wanted: list[Filter], data: st.DataObject
 ) -> None:
@@ -115,7 +115,7 @@ def test_both_find_what_each_comparison_means(store: Store, field: str, op: Any)
 
 
 @given(ROWS, st.lists(compares(), min_size=3, max_size=12), st.sampled_from([And, Or]), st.data())
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 def test_many_comparisons_of_few_fields_mean_what_each_means(
     store: Store, drawn: list[Any], parts: list[Compare], joined: Any, data: st.DataObject
 ) -> None:
@@ -166,7 +166,7 @@ ASKED = [parse(text) for text in ("label=odd", "not label=odd and n>=4", "site~S
 
 
 @given(STEPS)
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12)
 def test_columns_keep_step_with_every_change(store: Store, steps: list[tuple[str, int]]) -> None:
     """Filters are asked after each change; a key may be given again to another record."""
     fill(store, [])
