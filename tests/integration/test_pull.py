@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -309,6 +310,8 @@ def test_when_a_series_has_settled() -> None:
     assert (arrivals.has_settled(before), arrivals.has_settled(after)) == (True, False)
     now[0] = 119.0
     assert arrivals.has_settled(after)
+    held_up = Arrivals(10.0, count(step=20).__next__)  # so many seconds pass from one look at the clock to the next
+    assert [held_up.has_settled(after) for _ in range(2)] == [False, True]
     assert Arrivals(0.0).has_settled(before)
     study = ListedStudy("1", (1, 2))
     assert not arrivals.is_complete(study)

@@ -28,11 +28,12 @@ class Arrivals:
 
     def has_settled(self, item: Item) -> bool:
         """Whether a new item may be fetched; its time begins when this is asked first."""
-        if self.clock() < self._not_before.get(item.name, 0.0):
+        now = self.clock()
+        if now < self._not_before.get(item.name, 0.0):
             return False
         if not self.stable or is_one_instance(item):
             return True
-        return is_stable(self._seen.setdefault(item.name, self.clock()), self.clock(), self.stable)
+        return is_stable(self._seen.setdefault(item.name, now), now, self.stable)
 
     def seconds_left(self) -> float:
         """How long to wait until all that was seen may have settled."""
