@@ -454,11 +454,13 @@ def test_few_requests_at_once_and_not_too_many_a_second(pacs: Pacs) -> None:
     assert time.monotonic() - began >= 25 / 50
 
 
-def test_what_is_stopped_ends_at_once(pacs: Pacs) -> None:
+@pytest.mark.parametrize("is_begun", [False, True])
+def test_what_is_stopped_ends_at_once(is_begun: bool, pacs: Pacs) -> None:
     def stopped(handler: Handler, data: bytes) -> None:
-        """Half an answer, whose rest does not come."""
-        handler.begin(len(data) + 1000)
-        handler.wfile.write(in_parts(data)[:200])
+        """Half an answer, whose rest does not come, or nothing."""
+        if is_begun:
+            handler.begin(len(data) + 1000)
+            handler.wfile.write(in_parts(data)[:200])
         source.stop()
         in_time.append(ended.wait(PATIENCE))
 

@@ -129,7 +129,7 @@ class Connection(http.client.HTTPConnection):
             return self._asked(path, headers)
         except PassingError:
             self.close()
-            if not is_used:
+            if not is_used or self._was_cut:
                 raise
             return self._asked(path, headers)
 
