@@ -190,7 +190,7 @@ def serving(gallery: Path | None, *options: str) -> Iterator[str]:
         yield found[0]
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(300)
         process.stdout.close()
 
 

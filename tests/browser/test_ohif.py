@@ -119,7 +119,7 @@ def running(command: list[str | Path], environment: dict[str, str], ready: list[
             yield
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(300)
 
 
 @pytest.fixture(scope="module")

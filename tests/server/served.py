@@ -112,7 +112,7 @@ def serving(
             yield Server(psutil.Process(process.pid), int(found[2]), http, folder, log.read_text)
         finally:
             process.terminate()
-            ended = process.wait(30)
+            ended = process.wait(300)
     assert ended == code, log.read_text()
 
 

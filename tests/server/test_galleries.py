@@ -417,7 +417,7 @@ def test_the_command_serves_what_the_file_names(copies: dict[str, Path], tmp_pat
         assert httpx.get(f"{address}api/v1/gallery").json()["title"] == "Only"
         assert httpx.get(f"{address}g/only/api/v1/gallery").json()["records"] == 1
         process.terminate()
-        assert process.wait(30) == 0
+        assert process.wait(300) == 0
 
 
 def test_two_of_one_name_need_names(copies: dict[str, Path], tmp_path: Path) -> None:
