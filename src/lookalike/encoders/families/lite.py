@@ -19,6 +19,7 @@ import importlib
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
@@ -144,8 +145,17 @@ def published_state(network: LiteNetwork) -> dict[str, NDArray[Any]]:
     return read_state_dict(verified(weights_path(network), network.sha256))
 
 
-def _weights(network: LiteNetwork, depth: int) -> dict[str, NDArray[np.float32]]:
-    """The weights of the stem and the first ``depth`` blocks; of the head too if that is all of them."""
+def _weights(network: LiteNetwork, depth: int) -> Mapping[str, NDArray[np.float32]]:
+    """The weights of the stem and the first ``depth`` blocks; of the head too if that is all of them. Read and verified
+    again only if the file has changed: galleries that one process opens share them. Raises as ``published_state``.
+    """
+    path = weights_path(network)
+    stat = path.stat() if path.is_file() else None
+    return _read_weights(network, depth, (path, stat and (stat.st_ino, stat.st_size, stat.st_mtime_ns)))
+
+
+@lru_cache(maxsize=2)
+def _read_weights(network: LiteNetwork, depth: int, _file: tuple[object, ...]) -> Mapping[str, NDArray[np.float32]]:
     folded = fold_batch_norm(network, published_state(network))
     blocks = len(network.blocks())
     left_out = {f"block{i}" for i in range(depth, blocks)} | ({"head"} if depth < blocks else set())
