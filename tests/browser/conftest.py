@@ -37,6 +37,8 @@ ARGUMENTS = (
     "--process-per-site",  # pages of one context share what was compiled
 )
 DESK = {"width": 1280, "height": 800}
+# What moves is drawn sixty times a second for as long as a test waits: a quarter of the processor time or more.
+STILL = {"viewport": DESK, "reduced_motion": "reduce"}
 PATIENCE = 120_000.0  # milliseconds for what must come; nothing is judged by how quick it is
 OF_PAGES = ("viewport", "color_scheme")  # what a page of a context may have otherwise than another
 
@@ -74,7 +76,7 @@ def kept_context(browser: Browser, served: str) -> Iterator[Callable[..., Browse
 
     def clean(**options: Any) -> BrowserContext:
         if (key := repr(sorted(options.items()))) not in contexts:
-            context = browser.new_context(viewport=DESK, **options)
+            context = browser.new_context(**STILL, **options)
             keeps = context.new_page()  # the process, while no test has a page
             keeps.goto(f"{served}healthz")
             contexts[key] = context, context.new_cdp_session(keeps)
@@ -102,7 +104,7 @@ def page_without_errors(browser: Browser, request: pytest.FixtureRequest) -> Ite
 
     def make(expected: str = r"(?!)", **options: Any) -> Page:
         if made or "served" not in request.fixturenames:
-            context = browser.new_context(**{"viewport": DESK, **options})
+            context = browser.new_context(**{**STILL, **options})
             made.append(context)
             page = context.new_page()
         else:
