@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,11 +20,14 @@ from conftest import texture, write_pictures
 
 @dataclass
 class Subject:
-    """root: of the pictures and galleries. before: every state that an operation may find; after: that it brings."""
+    """root: of the pictures and galleries. before: every state that an operation may find; after: that it brings.
+    took: how long it does so undisturbed, in seconds on this machine as it is now.
+    """
 
     root: Path
     before: dict[str, State | None] = field(default_factory=dict)
     after: dict[str, State | None] = field(default_factory=dict)
+    took: dict[str, float] = field(default_factory=dict)
     calls: dict[str, Counter[str]] = field(default_factory=dict)
     seen: Counter[tuple[str, str, str]] = field(default_factory=Counter)
 
@@ -44,7 +48,9 @@ class Subject:
         if name not in self.after:
             self.start(name)
             self.before[name] = right(self.work("look", self.folder))
+            began = time.monotonic()
             self.undisturbed(name)
+            self.took[name] = time.monotonic() - began
             self.after[name] = right(self.work("look", self.folder))
 
     def undisturbed(self, name: str) -> None:

@@ -59,8 +59,9 @@ def test_killed_at_every_durable_step(subject: Subject, name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_killed_at_random_moments(subject: Subject, name: str) -> None:
     chance = random.Random(f"{SEED}:{name}")
+    subject.truth(name)
     for _ in range(shares(ROUNDS - ROUNDS * 3 // 5)[name]):
-        delay = chance.random() * (3 if name in ("create", "index", "map") else 0.6)
+        delay = chance.random() * subject.took[name]
         subject.endure(
             name,
             "a moment",

@@ -86,8 +86,9 @@ def test_what_asks_is_cut_off_at_any_statement(subject: Elsewhere, name: str, ho
 @pytest.mark.parametrize("name", NAMES)
 def test_the_server_is_killed_at_random_moments(subject: Elsewhere, name: str) -> None:
     chance = random.Random(f"{SEED}:{name}")
+    subject.truth(name)
     for _ in range(max(1, ROUNDS // len(NAMES) // 2)):
-        delay = chance.random() * (3 if name in ("create", "index", "map", "migrate") else 0.8)
+        delay = chance.random() * subject.took[name]
         subject.endure(name, "server", f"after {delay:.3f} s", partial(_without_server, subject, name, delay))
 
 
