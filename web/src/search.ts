@@ -14,7 +14,7 @@ import { say } from "./ui/notice";
 import { whereOf } from "./where";
 
 const NEIGHBOURS = 25; // of the vote
-const PAUSE = 300; // milliseconds for which hits stand before their vote is asked for: who goes on at once needs none
+const PAUSE = 300; // milliseconds for which hits stand before their vote and counts are asked for: who goes on at once needs none
 const NO_UPLOAD = "no-upload"; // the server's reason
 
 export const result = signal<SearchResult | null>(null);
@@ -130,6 +130,8 @@ async function uploaded(some: readonly File[], signal?: AbortSignal): Promise<Up
   return upload;
 }
 
+const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, PAUSE));
+
 async function askNeighbours(signal: AbortSignal): Promise<void> {
   const k = Math.min(NEIGHBOURS, Math.max(1, gallery.value?.records ?? 1));
   const body = voteOf(asking.value, k);
@@ -139,7 +141,7 @@ async function askNeighbours(signal: AbortSignal): Promise<void> {
   }
   voting.value = true;
   try {
-    await new Promise((resolve) => setTimeout(resolve, PAUSE));
+    await pause();
     if (signal.aborted) return;
     const counted = await api.classify(body, signal);
     batch(() => ([vote.value, votedOn.value] = [counted, body]));
@@ -200,6 +202,14 @@ async function loadFacets(): Promise<void> {
   } catch {
     if (mine === counting) facets.value = [];
   }
+}
+
+/** Counts wait for the hits of the same change, which they would hold up; and those of the next one, if it comes at once. */
+async function countAfterHits(mine: number): Promise<void> {
+  await Promise.resolve(); // the search of this change begins
+  await searching.catch(() => undefined);
+  if (facets.value.length > 0) await pause();
+  if (mine === counting) await loadFacets();
 }
 
 /** Files that were dropped or chosen become the query. */
@@ -288,11 +298,7 @@ export function searchOnChange(): void {
     const where = whereOf(asking.value.filters, asking.value.own);
     if (!gallery.value || where === lastWhere) return;
     lastWhere = where;
-    // Counts wait for the hits of the same change, which they would hold up.
-    void Promise.resolve()
-      .then(() => searching)
-      .catch(() => undefined)
-      .then(loadFacets);
+    void countAfterHits(++counting);
   });
 }
 
