@@ -13,6 +13,7 @@ each round: the sides take more pictures to be learnt. Text is looked for in few
 from __future__ import annotations
 
 import csv
+import io
 import random
 import tempfile
 from collections import Counter
@@ -34,6 +35,7 @@ from lookalike.evaluation.quality_report import FAULT_NAMES, FaultName
 from lookalike.fingerprints import SQUARE
 from lookalike.gallery import open_gallery
 from lookalike.pixels import picture as shown_picture
+from lookalike.pixels import thumbnail
 from lookalike.readers import read
 from lookalike.verbs.audit import audit_quality
 from lookalike.verbs.index import index
@@ -185,16 +187,16 @@ def _mirrored(name: str, given: Path | None) -> Counts:
     rng, counts = random.Random(13), Counts()
     pictures = _chosen(name, given, rng, most=MOST_MIRRORED)
     own, mirrored = (
-        np.stack([_histogram(np.fliplr(grey) if turned else grey) for grey, _, _ in pictures])
-        for turned in (False, True)
+        np.stack([_square(np.fliplr(grey) if turned else grey) for grey, _, _ in pictures]) for turned in (False, True)
     )
     patients = [patient or str(number) for number, (_, patient, _) in enumerate(pictures)]
     some = max(1, round(MIRRORED_SHARE * len(pictures)))
     for seed in range(MIRRORED_ROUNDS + 1):
         planted = np.zeros(len(pictures), np.bool_)
         planted[rng.sample(range(len(pictures)), some if seed else 0)] = True
-        shown = np.where(planted[:, None, None, None], mirrored, own)
-        told = stance(fits(shown, patients, seed), side_fits(shown, patients, seed), _MIRRORED)
+        shown = np.where(planted[:, None, None], mirrored, own)
+        upright = fits(np.stack([gradient_histogram(each) for each in shown]), patients, seed)
+        told = stance(upright, side_fits(shown, patients, seed), _MIRRORED)
         if not seed:
             counts.clean, counts.alarms[_MIRRORED] = len(pictures), int(told.listed.sum())
             counts.untold = {_MIRRORED} if told.threshold is None else set()
@@ -205,9 +207,10 @@ def _mirrored(name: str, given: Path | None) -> Counts:
     return counts
 
 
-def _histogram(grey: Grey) -> NDArray[np.float32]:
-    square = PIL.Image.fromarray(np.ascontiguousarray(grey)).resize((SQUARE, SQUARE), PIL.Image.Resampling.BOX)
-    return gradient_histogram(np.asarray(square))
+def _square(grey: Grey) -> Grey:
+    """As the audit looks at a picture, which sees its thumbnail."""
+    with PIL.Image.open(io.BytesIO(thumbnail(PIL.Image.fromarray(np.ascontiguousarray(grey))))) as opened:
+        return np.asarray(opened.convert("L").resize((SQUARE, SQUARE), PIL.Image.Resampling.BOX))
 
 
 def _round(count: int, rng: random.Random) -> dict[int, str]:

@@ -53,12 +53,13 @@ TextOf = Callable[[Record], Sequence[TextLine] | str]
 
 @dataclass(slots=True, eq=False)
 class _Seen:
-    """n records with a picture, what is measured of each, and what is found. vectors: (n, dim). histograms:
-    (n, 8, 8, 8). detail: (n,).
+    """n records with a picture, what is measured of each, and what is found. vectors: (n, dim). squares: (n, 64, 64).
+    histograms: (n, 8, 8, 8). detail: (n,).
     """
 
     records: Sequence[Record]
     vectors: Vectors
+    squares: NDArray[np.uint8]
     histograms: NDArray[np.float32]
     detail: NDArray[np.float64]
     tones: exposure.Tones
@@ -115,23 +116,20 @@ def quality_of(
 
 def _seen(gallery: Gallery, records: Sequence[Record], vectors: Vectors) -> _Seen:
     """Measure the thumbnails, read a few at a time. Raises UsageError where there are none."""
-    there, histograms, detail, shown = (
-        list[int](),
-        list[NDArray[np.float32]](),
-        list[float](),
-        list[tuple[float, float]](),
-    )
+    there, squares, detail, shown = (list[int](), list[NDArray[np.uint8]](), list[float](), list[tuple[float, float]]())
     for row, picture in _pictures(gallery, records):
         square = PIL.Image.fromarray(picture).resize((SQUARE, SQUARE), PIL.Image.Resampling.BOX)
         there.append(row)
-        histograms.append(gradient_histogram(np.asarray(square)))
+        squares.append(np.asarray(square))
         detail.append(exposure.stands_out(picture))
         shown.append(exposure.tones(picture))
     if not there:
         raise UsageError("no record here has a picture to look at; index pictures, or loosen the filter")
     white, between = np.array(shown).T
     kept = [records[row] for row in there]
-    return _Seen(kept, vectors[there], np.stack(histograms), np.array(detail), exposure.Tones(white, between))
+    histograms = np.stack([gradient_histogram(each) for each in squares])
+    tones = exposure.Tones(white, between)
+    return _Seen(kept, vectors[there], np.stack(squares), histograms, np.array(detail), tones)
 
 
 def _pictures(gallery: Gallery, records: Sequence[Record]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
@@ -164,7 +162,7 @@ def _otherwise(seen: _Seen, seed: int) -> None:
             seen.told(fault, note=f"not judged: it takes {LEARNT_FROM} pictures, of two patients", judged=False)
         return
     patients = [record.patient for record in seen.records]
-    fitted, sides = (learn(seen.histograms, patients, seed) for learn in (fits, side_fits))
+    fitted, sides = fits(seen.histograms, patients, seed), side_fits(seen.squares, patients, seed)
     stances = {fault: stance(fitted, sides, fault) for fault in WAYS}
     blank = seen.rows_of("blank")
     for row in range(len(seen.records)):
