@@ -9,18 +9,21 @@ import signal
 import sqlite3
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
 
 import PIL.Image
 import psutil
 import pytest
-from served import API, RECORDS, Server, eventually, make_gallery, serving, whole
+from endless import endless
+from served import API, PATIENCE, RECORDS, Server, eventually, make_gallery, serving, whole
 from sqlalchemy import update
 
 from conftest import texture
 from dicoms import data_set, save
 from lookalike.gallery import Gallery, open_gallery
+from lookalike.locks import ERASING
 from lookalike.store.schema import RECORDS as RECORDS_TABLE
 from lookalike.verbs.index import index
 from lookalike.verbs.records import browse, label, remove
@@ -119,8 +122,9 @@ def traces(person: Person, *places: Path) -> list[str]:
     """The files that name a person, in their names or their bytes."""
     found = []
     for path in (path for place in places for path in (*sorted(place.rglob("*")), *table_files(place))):
-        held = os.fsencode(path.name) + (path.read_bytes() if path.is_file() and not path.is_symlink() else b"")
-        found += [str(path) for word in person.words if word in held]
+        with suppress(FileNotFoundError):  # it has gone meanwhile
+            held = os.fsencode(path.name) + (path.read_bytes() if path.is_file() and not path.is_symlink() else b"")
+            found += [str(path) for word in person.words if word in held]
     return found
 
 
@@ -177,33 +181,41 @@ def gone_as_service_goes_on(person: Person, server: Server, folder: Path, scratc
 
 # While others work
 
+MANY = 150
+
 
 @pytest.fixture
 def many(tmp_path: Path) -> Path:
-    """A folder that takes a while to index, the last file with the bytes of the gallery's p00.png."""
+    """A folder whose last file has the bytes of the gallery's p00.png."""
     folder = tmp_path / "many"
     folder.mkdir()
-    for i in range(150):
+    for i in range(MANY):
         PIL.Image.fromarray(texture(1000 + i)).save(folder / f"m{i:03}.png")
     PIL.Image.fromarray(texture(0)).save(folder / "z.png")
     return folder
 
 
 def test_an_erasure_does_not_wait_for_a_job_to_end(tmp_path: Path, scratch: Path, many: Path) -> None:
-    with serving(make_gallery(tmp_path), "--import", f"more={many}") as server:
+    folder = make_gallery(tmp_path)
+    with serving(folder, "--import", f"more={many}") as server, open_gallery(folder) as gallery:
         (first,) = server.get("/records", params={"where": "source~p00.png"}).json()["items"]
         others = server.get("/records", params={"limit": 5}).json()["items"][1:]
-        accepted = server.post("/index", {"import": "more"})
-        server.wait(accepted.headers["location"], lambda job: job["progress"]["done"] > 0)
-        for one in (first, *others):
-            answer = server.http.delete(f"{API}/records/{one['id']}")
-            assert (answer.status_code, answer.json()) == (200, whole(1))
-        assert server.http.get(accepted.headers["location"]).json()["state"] == "running"
+        ids = [one["id"] for one in (first, *others)]
+        with endless(many / "y.png"), ThreadPoolExecutor(1) as threads:  # before which the job does not end
+            with endless(many / f"m{MANY // 2:03}.x.png"):  # nor does it give way
+                accepted = server.post("/index", {"import": "more"})
+                where = accepted.headers["location"]
+                server.wait(where, lambda job: job["progress"]["done"] > 0)
+                asked = threads.submit(server.post, "/records/remove", {"ids": ids})
+                eventually(lambda: gallery.locks.is_held(ERASING), bool)
+            answer = asked.result(PATIENCE)
+            assert (answer.status_code, answer.json()) == (200, whole(5))
+            assert server.http.get(where).json()["state"] == "running"
         job = server.job(accepted)
-        assert (job["state"], job["result"]["added"], job["error"]) == ("done", 150, None)
+        assert (job["state"], job["result"]["added"], job["error"]) == ("done", MANY, None)
         assert server.get(f"/records/{first['id']}").status_code == 404  # its bytes were in the job's folder
         found = server.post("/search", {"query": {"vector": [1.0] * 384}, "k": 1000}).json()["hits"]
-        assert len(found) == server.get("/gallery").json()["records"] == RECORDS - 5 + 150
+        assert len(found) == server.get("/gallery").json()["records"] == RECORDS - 5 + MANY
 
 
 @pytest.mark.sqlite_file  # the lock is a file

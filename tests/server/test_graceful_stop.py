@@ -14,6 +14,7 @@ import httpx
 import PIL.Image
 import psutil
 import pytest
+from endless import endless
 from served import API, COMMAND, PATIENCE, RECORDS, Server, eventually, make_gallery, serving
 
 from conftest import texture
@@ -62,10 +63,10 @@ class Callers:
         while True:
             try:
                 if number < 4:
-                    answer = httpx.post(f"{base}/search", json={"query": {"vector": VECTOR}}, timeout=30)
+                    answer = httpx.post(f"{base}/search", json={"query": {"vector": VECTOR}}, timeout=PATIENCE)
                 else:
                     files = [("file", (self.upload.name, self.upload.read_bytes()))]
-                    answer = httpx.post(f"{base}/uploads", files=files, timeout=30)
+                    answer = httpx.post(f"{base}/uploads", files=files, timeout=PATIENCE)
             except httpx.ConnectError:
                 self.refused += 1
                 return
@@ -80,7 +81,7 @@ class Callers:
 def test_with_searches_uploads_and_a_running_job(tmp_path: Path, many: Path) -> None:
     folder = make_gallery(tmp_path)
     picture = next(many.iterdir())
-    with serving(folder, "--import", f"more={many}", cold=True) as server:
+    with endless(many / "n.png"), serving(folder, "--import", f"more={many}", cold=True) as server:
         callers = Callers(server, picture)
         for thread in callers.threads:
             thread.start()
@@ -124,9 +125,10 @@ def test_what_is_under_way_is_answered(tmp_path: Path) -> None:
 def test_a_training_is_taken_up_again(tmp_path: Path) -> None:
     """Also what cannot be repeated after a crash: its process was ended before anything came of it."""
     folder = make_gallery(tmp_path)
-    with serving(folder, cold=True) as server:
-        first = server.post("/evaluate", {"folds": 2}).headers["location"]
-        second = server.post("/adapt", {"name": "s", "kind": "linear"}).headers["location"]
+    # The training runs until then, since it waits for its turn to write.
+    with open_gallery(folder) as other, other.writing(), serving(folder, cold=True) as server:
+        first = server.post("/adapt", {"name": "s", "kind": "linear"}).headers["location"]
+        second = server.post("/evaluate", {"folds": 2}).headers["location"]
         server.wait(first, lambda job: job["state"] == "running")
         assert told_to_end(server.process, server.process.children(recursive=True)) == 0
     with serving(folder) as server:

@@ -7,12 +7,13 @@ import select
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import PIL.Image
 import psutil
 import pytest
+from endless import endless
 from served import API, RECORDS, Server, eventually, make_gallery, problem, serving, whole
 
 from conftest import texture
@@ -28,11 +29,16 @@ JOB = "lookalike.server.jobs.process"  # what the process that does a job is cal
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that takes seconds to index."""
+    """A folder that can be indexed: half of it, while ``half_indexed``."""
     folder = tmp_path_factory.mktemp("many")
     for i in range(MANY):
         PIL.Image.fromarray(texture(1000 + i)).save(folder / f"m{i:03}.png")
     return folder
+
+
+def half_indexed(many: Path) -> AbstractContextManager[None]:
+    """Within, a job that indexes the folder is in the middle of it, and stays there."""
+    return endless(many / f"m{MANY // 2:03}-endless.png")
 
 
 @pytest.fixture
@@ -80,20 +86,19 @@ def test_an_import_folder_is_indexed_while_others_search(folder: Path, many: Pat
         assert server.get("/gallery").json()["imports"] == ["more"]
         problem(server.post("/index", {"import": "less"}), 404, "no-import")
         problem(server.post("/index", {"import": "more", "uploads": ["x"]}), 422, "invalid")
-        accepted = server.post("/index", {"import": "more"})
-        assert str(many) not in accepted.text
-        where = accepted.headers["location"]
-        half = server.wait(where, lambda job: job["progress"]["done"] > 0)
-        with paused(server):  # in the middle of its work, for as long as the others ask
-            half = server.http.get(where).json()
-            assert half["state"] == "running"
+        with half_indexed(many):
+            accepted = server.post("/index", {"import": "more"})
+            assert str(many) not in accepted.text
+            where = accepted.headers["location"]
+            server.wait(where, lambda job: job["progress"]["done"] > 0)
             for _ in range(5):
                 assert server.post("/search", {"query": {"vector": [1.0] * 384}}).status_code == 200
-            assert server.http.get(where).json()["progress"] == half["progress"]
-        progress = half["progress"]
-        assert 0 < progress["done"] < progress["total"] == MANY
-        assert progress["rate"] > 0
-        assert progress["seconds_left"] > 0
+            half = server.http.get(where).json()
+            progress = half["progress"]
+            assert half["state"] == "running"
+            assert 0 < progress["done"] < progress["total"] == MANY + 1
+            assert progress["rate"] > 0
+            assert progress["seconds_left"] > 0
         ended = server.job(accepted)
         assert ended["state"] == "done", ended
         assert ended["result"]["added"] == MANY
@@ -119,19 +124,8 @@ def test_a_tuning_is_a_job(folder: Path, tmp_path: Path, monkeypatch: pytest.Mon
         assert (taken["state"], "there is an encoder" in taken["error"]) == ("failed", True)
 
 
-@contextmanager
-def paused(server: Server) -> Iterator[None]:
-    """While the process that does the job is stopped, as if it took for ever."""
-    (worker,) = workers(server)
-    worker.suspend()
-    try:
-        yield
-    finally:
-        worker.resume()
-
-
 def test_a_job_is_cancelled_and_the_next_one_goes_on(folder: Path, many: Path) -> None:
-    with serving(folder, "--import", f"more={many}", cold=True) as server:
+    with half_indexed(many), serving(folder, "--import", f"more={many}", cold=True) as server:
         first, second = (server.post("/index", {"import": "more"}).headers["location"] for _ in range(2))
         by_site = {"field": "site", "labels": ["north", "south"]}
         waiting = server.post("/adapt", {"name": "s", "kind": "linear", **by_site})
@@ -168,7 +162,7 @@ def words(process: psutil.Process) -> list[str]:
 
 
 def test_a_server_that_is_killed_leaves_its_jobs_to_the_next(folder: Path, many: Path) -> None:
-    with serving(folder, "--import", f"more={many}", code=-9, cold=True) as server:
+    with half_indexed(many), serving(folder, "--import", f"more={many}", code=-9, cold=True) as server:
         where = server.post("/index", {"import": "more"}).headers["location"]
         server.wait(where, lambda job: job["progress"]["done"] > 0)
         server.process.kill()
