@@ -18,6 +18,11 @@ def zygotes(process: psutil.Process) -> list[psutil.Process]:
     return [one for each in _mothers(process) for one in _children(each)]
 
 
+def held(process: psutil.Process) -> list[int]:
+    """How many children each of those has."""
+    return [len(_children(one)) for one in zygotes(process)]
+
+
 def _mothers(process: psutil.Process) -> list[psutil.Process]:
     return [one for one in _children(process, recursive=True) if _draws(one) and not _draws(_parent(one))]
 
@@ -51,5 +56,5 @@ def stopped(processes: list[psutil.Process]) -> Iterator[None]:
         yield
     finally:
         for one in processes:
-            if one.is_running():
+            with suppress(psutil.NoSuchProcess):
                 one.resume()

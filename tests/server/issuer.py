@@ -20,8 +20,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
+import httpx
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
+from served import PATIENCE
 
 CLIENT, SECRET = "lookalike", "a secret of the client's"
 Claims = dict[str, Any]
@@ -228,6 +230,11 @@ def handler(issuer: Issuer) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(data)
 
     return Handler
+
+
+def at_provider(sent: httpx.Response) -> str:
+    """Where the provider sends a browser back to that was sent to it."""
+    return httpx.get(sent.headers["location"], timeout=PATIENCE).headers["location"]
 
 
 @contextmanager

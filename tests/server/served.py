@@ -106,13 +106,13 @@ def serving(
     base = f"{found[1]}://127.0.0.1:{found[2]}"
     trusted = ssl.create_default_context(cafile=verify) if verify else True
     hooks = {"response": [holds]}
-    with httpx.Client(base_url=base, headers=headers, timeout=60, verify=trusted, event_hooks=hooks) as http:
+    with httpx.Client(base_url=base, headers=headers, timeout=PATIENCE, verify=trusted, event_hooks=hooks) as http:
         try:
             eventually(lambda: http.get("/readyz").status_code, lambda status: status == 200)
             yield Server(psutil.Process(process.pid), int(found[2]), http, folder, log.read_text)
         finally:
             process.terminate()
-            ended = process.wait(300)
+            ended = process.wait(PATIENCE)
     assert ended == code, log.read_text()
 
 

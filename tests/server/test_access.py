@@ -13,7 +13,7 @@ from typing import Final
 
 import pytest
 from fastapi.routing import APIRoute
-from served import API, Server, eventually, make_gallery, problem, serving
+from served import API, PATIENCE, Server, eventually, make_gallery, problem, serving
 
 from lookalike.gallery import open_gallery
 from lookalike.roles import ROLES
@@ -243,7 +243,7 @@ def test_another_name_of_the_host_is_refused(server: Server) -> None:
     ],
 )
 def test_a_request_that_names_no_host_is_refused(server: Server, head: str, status: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as connection:
         connection.sendall(f"GET /healthz {head}\r\n".encode())
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     assert answer.split(b" ", 2)[1] == status
@@ -294,7 +294,7 @@ def test_without_the_extra_one_line_says_what_to_install(folder: Path) -> None:
         "import sys; sys.modules['hypercorn'] = None\n"
         f"from lookalike.cli import main; main(['serve', '--gallery', {str(folder)!r}, '--no-browser'])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert done.returncode == 1
     assert done.stderr == "Error: lookalike serve needs an optional package: pip install 'lookalike[server]'\n"
 

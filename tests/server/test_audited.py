@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
-from issuer import CLIENT, SECRET, issuing
+from issuer import CLIENT, SECRET, at_provider, issuing
 from served import API, make_gallery, problem
 
 from lookalike.audit_log.place import audit_place
@@ -152,9 +152,7 @@ def test_people_who_sign_in_and_out(folder: Path, log: Path) -> None:
         people = PeopleSettings(grants_from(["readers=reader"]), OidcSettings(issuer.url, CLIENT, SECRET))
         app = make_app(folder, ServerSettings(people=people, audit_log=str(log)))
         with TestClient(app, base_url=BASE, follow_redirects=False) as client:
-            import httpx
-
-            back = httpx.get(client.get("/session/sign-in").headers["location"]).headers["location"]
+            back = at_provider(client.get("/session/sign-in"))
             assert client.get(back).status_code == 303
             problem(client.get(back), 401, "sign-in")
             assert client.get(back, headers={"Accept": "text/html"}).status_code == 303

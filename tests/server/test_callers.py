@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from anyio import to_thread
 from drawing_processes import drawers, stopped
 from fastapi import Request
-from served import API, Server, eventually, make_gallery, opened, problem, serving
+from served import API, PATIENCE, Server, eventually, make_gallery, opened, problem, serving
 
 from lookalike.audit_log.place import AUDIT_LOG, OFF
 from lookalike.errors import ForbiddenError
@@ -82,16 +83,17 @@ def test_a_caller_whose_decoding_takes_long_waits_alone(server: Server, keys: di
 
     def picture(size: int) -> None:
         path = f"http://127.0.0.1:{server.port}{API}/records/{mine}/picture"
-        answer = httpx.get(path, params={"size": size}, headers=bearer(keys["one"]), timeout=120)
+        answer = httpx.get(path, params={"size": size}, headers=bearer(keys["one"]), timeout=PATIENCE)
         answered.append(answer.status_code)
-        if answer.status_code != 200:
-            problem(answer, answer.status_code, {429: "decoding-queue-full", 503: "decoding-busy"}[answer.status_code])
-            assert int(answer.headers["retry-after"]) > 0
+        if answer.status_code != 200:  # a picture that took too long, where the machine is busy, is given up
+            reasons = {422: "timeout", 429: "decoding-queue-full", 503: "decoding-busy"}
+            problem(answer, answer.status_code, reasons[answer.status_code])
+            assert answer.status_code == 422 or int(answer.headers["retry-after"]) > 0
 
     with ThreadPoolExecutor(asked) as threads:
         with stopped(drawers(server.process)):
             pending = [threads.submit(picture, 20 + number) for number in range(asked)]
-            eventually(lambda: len(answered), lambda count: count >= asked - QUEUE_EACH - 1, 60)
+            eventually(lambda: len(answered), lambda count: count >= asked - QUEUE_EACH - 1)
             assert 429 in answered
             assert server.http.get("/healthz").status_code == 200
             assert server.http.get("/readyz").status_code == 200
@@ -102,8 +104,7 @@ def test_a_caller_whose_decoding_takes_long_waits_alone(server: Server, keys: di
             assert 200 not in answered, "others waited for these pictures"
         for one in pending:
             one.result()
-    assert set(answered) <= {200, 429, 503}
-    assert 200 in answered
+    assert server.get(f"/records/{mine}/picture", params={"size": 19}).status_code == 200
 
 
 def test_health_needs_no_thread_and_no_database(folder: Path) -> None:
@@ -246,7 +247,7 @@ def test_an_upload_is_its_senders_alone(server: Server, keys: dict[str, str], fo
 
 def begun(server: Server, key: str, announced: int, sent: int) -> socket.socket:
     """An upload that has begun and does not go on."""
-    connection = socket.create_connection(("127.0.0.1", server.port), timeout=60)
+    connection = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE)
     part = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n'
     connection.sendall(
         f"POST {API}/uploads HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {key}\r\n"
@@ -258,7 +259,11 @@ def begun(server: Server, key: str, announced: int, sent: int) -> socket.socket:
 
 
 def on_disk(scratch: Path) -> int:
-    return sum(file.stat().st_size for file in scratch.rglob("*") if file.is_file())
+    found = 0
+    for file in scratch.rglob("*"):
+        with suppress(FileNotFoundError):  # it has gone meanwhile
+            found += file.stat().st_size if file.is_file() else 0
+    return found
 
 
 def folders(scratch: Path) -> int:
@@ -276,7 +281,7 @@ def test_what_is_on_its_way_counts(server: Server, keys: dict[str, str], scratch
     held = [begun(server, keys["one"], 1_500_000, sent) for _ in range(4)]  # 6 of 8 MiB, 2.4 MB of which have come
     try:
         # They lie where the service removes them, and count before they are whole.
-        eventually(lambda: on_disk(scratch) - before, lambda bytes_: bytes_ >= 4 * sent * 0.9, 60)
+        eventually(lambda: on_disk(scratch) - before, lambda bytes_: bytes_ >= 4 * sent * 0.9)
         refused = send(server, keys["one"], bytes(900_000))
         problem(refused, 429, "uploads-share-full")
         assert int(refused.headers["retry-after"]) > 0
@@ -284,17 +289,17 @@ def test_what_is_on_its_way_counts(server: Server, keys: dict[str, str], scratch
     finally:
         for one in held:
             one.close()
-    eventually(lambda: send(server, keys["one"], picture).status_code, lambda status: status == 201, 60)
+    eventually(lambda: send(server, keys["one"], picture).status_code, lambda status: status == 201)
     before = folders(scratch)
     held = [begun(server, keys["two"], 2000, 10) for _ in range(COMING_EACH)]
     try:
-        eventually(lambda: folders(scratch) - before, lambda count: count == COMING_EACH, 60)
+        eventually(lambda: folders(scratch) - before, lambda count: count == COMING_EACH)
         problem(send(server, keys["two"], picture), 429, "uploads-coming")
         assert send(server, keys["one"], picture).status_code == 201
     finally:
         for one in held:
             one.close()
-    eventually(lambda: send(server, keys["two"], picture).status_code, lambda status: status == 201, 60)
+    eventually(lambda: send(server, keys["two"], picture).status_code, lambda status: status == 201)
 
 
 def test_training_is_for_contributors_and_one_at_a_time(service: Service) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import PIL.Image
 import psutil
 import pytest
-from drawing_processes import drawers, stopped, zygotes
+from drawing_processes import drawers, held, stopped, zygotes
 from served import eventually
 
 import lookalike.readers.display
@@ -80,17 +80,14 @@ def test_large_volumes_that_are_held_make_room_for_others(
     for file in files:
         nibabel.save(nibabel.Nifti1Image(texture(1).reshape(16, 16, 16), np.eye(4)), file)
 
-    def holding() -> list[int]:
-        """How many children each drawing process has."""
-        return [len(one.children()) for one in zygotes(psutil.Process())]
-
+    this = psutil.Process()
     for file in files:
         assert display.draw([file], slice=1).depth == 16
-    eventually(holding, lambda found: found == [1, 1], 60)
+    eventually(lambda: held(this), lambda found: found == [1, 1])
     monkeypatch.setattr(lookalike.readers.display, "_HELD_BYTES", 100)
     for file in files[:4]:
         assert display.draw([file], slice=2).depth == 16
-        eventually(lambda: sum(holding()), lambda count: count == 1, 60)
+        eventually(lambda: sum(held(this)), lambda count: count == 1)
     display.release()
-    eventually(lambda: sum(holding()), lambda count: count == 0, 60)
+    eventually(lambda: sum(held(this)), lambda count: count == 0)
     assert display.draw([files[0]], slice=3).depth == 16

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from served import API, Server, make_gallery, serving
+from served import API, PATIENCE, Server, make_gallery, serving
 
 from lookalike.gallery import open_gallery
 from lookalike.server.app import make_app
@@ -36,7 +36,7 @@ def server(folder: Path) -> Iterator[Server]:
 def sent(server: Server, target: str, *headers: str, host: str | None = "127.0.0.1") -> tuple[int, dict[str, Any]]:
     """Status and problem of a request that no client library would send."""
     lines = [f"GET {target} HTTP/1.1", *([] if host is None else [f"Host: {host}"]), *headers, "Connection: close"]
-    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as connection:
         connection.sendall("\r\n".join([*lines, "", ""]).encode("latin-1"))
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     head, _, body = answer.partition(b"\r\n\r\n")

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from served import API, Server, eventually, make_gallery, problem, serving
+from served import API, PATIENCE, Server, eventually, make_gallery, problem, serving
 
 MEMORY = 64 << 20  # by which the service may grow
 
@@ -26,7 +26,7 @@ def answers_others(server: Server) -> None:
 
 
 def first_bytes(connection: socket.socket) -> bytes:
-    connection.settimeout(30)
+    connection.settimeout(PATIENCE)
     try:
         return connection.recv(65536)
     except ConnectionError:
@@ -49,7 +49,7 @@ def test_a_body_of_400_mb_is_refused_before_it_comes(server: Server) -> None:
 def test_a_body_of_400_mb_that_does_not_say_so_is_cut_off(server: Server) -> None:
     before, sent = server.process.memory_info().rss, 0
     part = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
-    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as connection:
         connection.sendall(upload_head("Transfer-Encoding: chunked"))
         connection.sendall(b"%x\r\n%b\r\n" % (len(part), part))
         block = b"%x\r\n%b\r\n" % (1 << 20, bytes(1 << 20))

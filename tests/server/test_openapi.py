@@ -12,7 +12,7 @@ import pytest
 import schemathesis
 from declared import holds, references, resolved, validator
 from hypothesis import HealthCheck, given, settings
-from served import API, Server, make_gallery, serving
+from served import API, PATIENCE, Server, make_gallery, serving
 
 from lookalike.server.document import openapi_document
 
@@ -45,7 +45,7 @@ def test_no_request_breaks_the_service(server: Server, examples: int) -> None:
             suppress_health_check=list(HealthCheck),
         )
         def ask(case: schemathesis.Case) -> None:
-            answer = case.call(timeout=60)
+            answer = case.call(timeout=PATIENCE)
             kind = {"content-type": answer.headers.get("content-type", [""])[0]}
             asked = httpx.Request(case.method, str(answer.request.url))
             try:

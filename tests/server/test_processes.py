@@ -11,7 +11,8 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from served import API, COMMAND, Server, eventually, make_gallery, problem, serving
+from drawing_processes import stopped
+from served import API, COMMAND, PATIENCE, Server, eventually, make_gallery, problem, serving
 
 from lookalike.audit_log.place import audit_place
 from lookalike.audit_log.verify import audit_lines, verify_log
@@ -44,11 +45,7 @@ def parts_of(server: Server) -> list[psutil.Process]:
 @contextmanager
 def only(server: Server, part: psutil.Process) -> Iterator[None]:
     """Within, the others are held up."""
-    others = [each for each in parts_of(server) if each != part]
-    with ExitStack() as stack:
-        for other in others:
-            other.suspend()
-            stack.callback(other.resume)
+    with stopped([each for each in parts_of(server) if each != part]):
         yield
 
 
@@ -70,7 +67,7 @@ def is_ready(server: Server) -> bool:
 
 def asked_anew(server: Server, path: str) -> httpx.Response:
     """Over a connection of its own, which whoever is there takes."""
-    return httpx.get(f"{server.http.base_url}{API}{path}", headers=server.http.headers, timeout=60)
+    return httpx.get(f"{server.http.base_url}{API}{path}", headers=server.http.headers, timeout=PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +88,7 @@ def together(folder: Path, key: str) -> Iterator[Together]:
         clients = []
         for part in all_ready(server):
             client = stack.enter_context(httpx.Client(base_url=server.http.base_url, headers=server.http.headers))
-            client.timeout = httpx.Timeout(60)
+            client.timeout = httpx.Timeout(PATIENCE)
             with only(server, part):
                 assert client.get("/readyz").status_code == 200  # and the connection stays
             clients.append(client)
@@ -189,14 +186,16 @@ def test_one_that_ends_comes_back_and_nothing_is_lost(together: Together, folder
     reader.kill()
     for _ in range(5):
         assert asked_anew(server, "/records").status_code == 200  # the others go on
+    reader.wait(PATIENCE)  # it is no more, and counted as none
     eventually(lambda: len(parts_of(server)), lambda many: many == MANY)
     writer.kill()
+    writer.wait(PATIENCE)
     answer = asked_anew(server, "/jobs")
     if answer.status_code != 200:  # taken by one that could not hand it over
         problem(answer, 503, "restarting")
     all_ready(server)
     picture = next((folder.parent / "pictures").glob("*.png"))
-    with httpx.Client(base_url=server.http.base_url, headers=server.http.headers, timeout=60) as client:
+    with httpx.Client(base_url=server.http.base_url, headers=server.http.headers, timeout=PATIENCE) as client:
         assert client.post(f"{API}/uploads", files=[("file", (picture.name, picture.read_bytes()))]).status_code == 201
         assert client.get(f"{API}/records").status_code == 200
 
@@ -205,7 +204,7 @@ def test_the_audit_log_is_one_chain(together: Together, folder: Path) -> None:
     server, wrong = together.server, {"Authorization": "Bearer wrong"}
     server.http.get(f"{API}/records", headers=wrong)
     first, *_, last = [item["id"] for item in asked_anew(server, "/records").json()["items"]]
-    with httpx.Client(base_url=server.http.base_url, headers=server.http.headers, timeout=60) as client:
+    with httpx.Client(base_url=server.http.base_url, headers=server.http.headers, timeout=PATIENCE) as client:
         assert client.post(f"{API}/search", json={"query": {"ids": [first]}, "k": 1}).status_code == 200
         assert client.patch(f"{API}/records/{first}", json={"labels": ["in the log"]}).status_code == 200
         assert client.delete(f"{API}/records/{last}").status_code == 200
@@ -224,6 +223,6 @@ def test_what_keeps_the_first_from_starting_is_said(tmp_path: Path) -> None:
         stdout=-1,
         text=True,
     )
-    _, errors = told.communicate(timeout=120)
+    _, errors = told.communicate(timeout=PATIENCE)
     assert told.returncode != 0
     assert "no gallery" in errors

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from served import API, Server, make_gallery, serving
+from served import API, PATIENCE, Server, make_gallery, serving
 
 from lookalike.gallery import open_gallery
 from lookalike.server import lingering
@@ -69,7 +69,7 @@ def test_a_refusal_reaches_who_is_still_sending(
     server: Server, key: str, path: str, length: int, headers: dict[str, str], status: int
 ) -> None:
     about = {"Host": "127.0.0.1", "Authorization": f"Bearer {key}", **headers}
-    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as connection:
         for _ in range(2):  # and then may ask again
             assert told(connection, path, length, about).status == status
 
@@ -130,7 +130,10 @@ def test_a_body_that_does_not_come_is_not_waited_for_long(bound: str, monkeypatc
     assert endless.ended
 
 
-def test_one_address_keeps_so_many_connections_open_and_no_more() -> None:
+def test_one_address_keeps_so_many_connections_open_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    for bound in ("_SECONDS", "_QUIET"):
+        monkeypatch.setattr(lingering, bound, 3600.0)  # none is closed because this takes long
+
     async def ask() -> None:
         app = Lingering(refuse)
         mine = [Endless(quiet=True) for _ in range(lingering._EACH + 3)]

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import PIL.Image
 import pytest
-from served import API, RECORDS, Server, eventually, make_gallery, serving
+from served import API, PATIENCE, RECORDS, Server, eventually, make_gallery, serving
 from test_erasure import Person, came_by_command, of, scratch, traces
 
 from conftest import texture
@@ -50,7 +50,9 @@ def erased_at_once(server: Server, folder: Path, paths: Sequence[str]) -> list[h
     """What removals are answered that have all come before the first can begin."""
     with ThreadPoolExecutor(len(paths)) as threads, open_gallery(folder) as other:
         with other.erasing(60):
-            asked = [threads.submit(httpx.delete, f"{server.http.base_url}{API}{path}", timeout=120) for path in paths]
+            asked = [
+                threads.submit(httpx.delete, f"{server.http.base_url}{API}{path}", timeout=PATIENCE) for path in paths
+            ]
             eventually(lambda: connections(server), lambda there: there >= len(paths))
         return [each.result() for each in asked]
 

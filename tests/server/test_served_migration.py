@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from served import Server, make_gallery, problem, serving
+from served import Server, eventually, make_gallery, problem, serving
 
 from lookalike.encoders import DEFAULT
 from lookalike.gallery import open_gallery
@@ -41,7 +41,7 @@ def test_a_migration_is_a_job_and_uploads_never_mix_encoders(tmp_path: Path) -> 
         assert hits(server, upload) == before
         with open_gallery(folder) as gallery:  # another process
             migrate(gallery, "lite0-last")
-        assert hits(server, upload) == after
+        eventually(lambda: hits(server, upload), lambda found: found == after)  # in a moment
         (tmp_path / "pictures" / "p00.png").unlink()
         assert server.job(server.post("/migrate", {"drop": True}))["result"]["beside"] == ""
         failed = server.job(server.post("/migrate", {"encoder": DEFAULT}))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from served import eventually
+from served import PATIENCE, eventually
 
 import lookalike
 from conftest import write_pictures
@@ -190,7 +190,7 @@ def test_many_threads_get_what_each_would_get_alone() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(PATIENCE)
     for got, expected in zip(answers, alone, strict=True):
         assert got is not None
         assert np.array_equal(got[0], expected[0])
@@ -217,7 +217,7 @@ def test_a_faulty_question_fails_alone() -> None:
     def search_slowly(asked: Sequence[Vectors]) -> list[tuple[np.ndarray, np.ndarray]]:
         if not begun.is_set():
             begun.set()
-            waiting.wait(10)  # the others come together meanwhile
+            waiting.wait(PATIENCE)  # the others come together meanwhile
         return [nearest(np.concatenate(asked), 2, np.arange(9), unit(2, 9, 4))] * len(asked)
 
     together = Together(search_slowly)
@@ -230,13 +230,13 @@ def test_a_faulty_question_fails_alone() -> None:
 
     threads = [threading.Thread(target=ask, args=(width,)) for width in (4, 4, 6, 4)]
     threads[0].start()
-    assert begun.wait(10)
+    assert begun.wait(PATIENCE)
     for thread in threads[1:]:
         thread.start()
     eventually(lambda: len(together._waiting), lambda count: count == 3)
     waiting.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE)
     assert failed == [6]
 
 

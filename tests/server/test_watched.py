@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ def test_a_backup_over_http_and_by_the_clock(tmp_path: Path, monkeypatch: pytest
         assert server.get("/schedules").json()["items"] == []
     monkeypatch.setenv("LOOKALIKE_BACKUP_FOLDER", str(tmp_path / "backups"))
     monkeypatch.setenv("LOOKALIKE_SCHEDULE_BACKUP", "every 5 hours")
-    monkeypatch.setenv("LOOKALIKE_SCHEDULE_REMIND", "every day at 03:00")
+    monkeypatch.setenv("LOOKALIKE_SCHEDULE_REMIND", f"every day at {datetime.now() + timedelta(hours=12):%H:%M}")
     with serving(folder) as server:
         done = server.job(server.post("/backup"))
         assert (done["state"], done["result"]["counts"]["records"]) == ("done", RECORDS)
