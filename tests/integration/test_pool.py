@@ -10,18 +10,22 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import PIL.Image
 import psutil
 import pytest
+from drawing_processes import stopped
+from served import PATIENCE
 
 from awaited import PATIENCE
 from conftest import texture
 from lookalike.readers import pool as pool_module
 from lookalike.readers.events import Event, Finished, Frame
 from lookalike.readers.pool import ReaderPool
+from lookalike.readers.process import Process
 from lookalike.sources.files import FileSource, walk
 from lookalike.sources.reading import list_items
 from lookalike.types import Preprocessing, Refusal
@@ -165,6 +169,21 @@ def test_a_file_that_never_ends_is_given_up(evil: Path, pool: ReaderPool, monkey
     assert isinstance(next(events), Frame)
     assert len(zygote.children()) == 1  # the one that reads now
     assert [type(event) for event in events] == [Frame, Finished]
+
+
+def test_a_file_is_not_blamed_for_the_time_that_its_process_takes_to_start(tmp_path: Path) -> None:
+    process = Process()
+    process.admit([str(tmp_path)], "first")
+    starting = threading.Thread(target=process.admit, args=([str(tmp_path)], "second"))
+    try:
+        with stopped(psutil.Process().children(recursive=True)):
+            starting.start()
+            starting.join(0.5)
+            assert starting.is_alive()  # as on a busy machine; no file is waited for yet
+        starting.join(PATIENCE)
+        assert not starting.is_alive()
+    finally:
+        process.kill()
 
 
 def test_a_file_that_leaves_the_process_broken_does_not_cost_the_next_one(evil: Path, pool: ReaderPool) -> None:

@@ -16,12 +16,13 @@ from typing import Final
 
 from lookalike.forking import AS_IT_IS, fork
 from lookalike.readers.limits import BYTES_A_SECOND
-from lookalike.readers.zygote import HEAVY, STOP
+from lookalike.readers.zygote import HEAVY, READY, STOP
 
 # What a decoding process is told of the environment, where keys and passwords may stand.
 _KEPT: Final = re.compile(r"PATH|HOME|TZ|LANG|LC_\w+|LD_LIBRARY_PATH|PYTHON\w*|VIRTUAL_ENV|TMPDIR")
 # One thread a process, and one heap: every file is read in a new thread.
 _SINGLE: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "MALLOC_ARENA_MAX")
+_STARTING: Final = 300.0  # seconds for a child to start, which loads libraries where it is the first one
 _MAX_MESSAGE: Final = 128 << 20  # bytes: a volume of 480 x 480 x 240; a larger message comes from a broken decoder
 
 
@@ -36,7 +37,9 @@ class Process:
         self.served = 0  # items that it was asked for
 
     def admit(self, files: Sequence[str], admitted: object, *, alone: bool = True, heavy: bool = False) -> None:
-        """Have a new child that may open these files. admitted: a name for them. Raises OSError if none can be had."""
+        """Have a new child that may open these files, and serves. admitted: a name for them. Raises OSError if none can
+        be had.
+        """
         self._close()
         ours, theirs = socket.socketpair()
         self._child = Connection(ours.detach())
@@ -46,6 +49,16 @@ class Process:
             socket.send_fds(self._control, [HEAVY if heavy else AS_IT_IS], [theirs.fileno()])
         self.send(json.dumps({"files": files, "alone": alone}).encode())
         self.admitted, self.served = admitted, 0
+        self._wait_for_start()
+
+    def _wait_for_start(self) -> None:
+        """How long a busy machine takes to start a child is no fault of the files that it will read, whose time is
+        counted only then. One that has ended already is found so by what is asked of it.
+        """
+        child = self._child
+        with suppress(OSError, EOFError):
+            if child is not None and self._arrived.poll(_STARTING * 1000):
+                child.recv_bytes(len(READY))
 
     def send(self, message: bytes) -> None:
         """Send a message to the child. Raises OSError."""

@@ -34,6 +34,8 @@ from lookalike.readers.warm import warm_up
 
 HEAVY, STOP = b"h", b"s"
 """Ask for a child with the libraries of volumes, which make forking slower; or for the end of the one there is."""
+READY: Final = b"ready"
+"""The first message of a child, once it serves."""
 SKIP, NAME = b"skip", b"name"
 """What a child is told of known content: to say nothing of it, or who it is."""
 
@@ -119,6 +121,7 @@ def _serve_and_exit(descriptor: int, parent: int, serve: Serve) -> NoReturn:
                 admitted = json.loads(connection.recv_bytes())
                 confine(admitted["files"])
                 refuse_calls()
+                connection.send_bytes(READY)
                 serve(connection, admitted["alone"])
             code = 0
     finally:
