@@ -9,11 +9,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
 import numpy as np
 import PIL.Image
 
-from browser.conftest import ADAPTED, serving
+from browser.conftest import ADAPTED, http, serving
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.store import Batch, NewRecord
 from lookalike.verbs.cohorts.cohorts import save_cohort
@@ -83,13 +82,13 @@ def _grey(file: Path) -> PIL.Image.Image:
 
 def _done(api: str, path: str, asked: Mapping[str, Any]) -> None:
     """Wait for a job, as a person would."""
-    answer = httpx.post(f"{api}/{path}", json=asked)
+    answer = http.post(f"{api}/{path}", json=asked)
     assert answer.status_code == 202, answer.text
     job, until = answer.json(), time.monotonic() + _PATIENCE
     while job["state"] in ("queued", "running"):
         assert time.monotonic() < until, (path, job)
         time.sleep(0.2)
-        job = httpx.get(f"{api}/jobs/{job['id']}").json()
+        job = http.get(f"{api}/jobs/{job['id']}").json()
     assert job["state"] == "done", job
 
 

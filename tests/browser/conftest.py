@@ -7,8 +7,10 @@ import csv
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +43,22 @@ DESK = {"width": 1280, "height": 800}
 STILL = {"viewport": DESK, "reduced_motion": "reduce"}
 PATIENCE = 120_000.0  # milliseconds for what must come; nothing is judged by how quick it is
 OF_PAGES = ("viewport", "color_scheme")  # what a page of a context may have otherwise than another
+# What the page says for a few seconds, in which a busy machine may not look.
+NOTING = """() => {
+    window.noticed = [];
+    new MutationObserver(() => {
+        const said = document.querySelector("[data-testid=notice]")?.textContent;
+        if (said) window.noticed.push(said);
+    }).observe(document, { subtree: true, childList: true, characterData: true });
+}"""
+# What glides has come to rest, but for what never does; what was drawn anew listens; and the page has been drawn again.
+SETTLED = """() => new Promise((rested) => requestAnimationFrame(() => requestAnimationFrame(async () => {
+    const ending = document.getAnimations().filter((one) => one.effect.getTiming().iterations !== Infinity);
+    await Promise.allSettled(ending.map((one) => one.finished));
+    rested(true);
+})))"""
+http = httpx.Client(timeout=PATIENCE / 1000, limits=httpx.Limits(max_keepalive_connections=0))
+"""What tests ask a service with, beside the page."""
 
 
 def chromium_program() -> str | None:
@@ -77,6 +95,7 @@ def kept_context(browser: Browser, served: str) -> Iterator[Callable[..., Browse
     def clean(**options: Any) -> BrowserContext:
         if (key := repr(sorted(options.items()))) not in contexts:
             context = browser.new_context(**STILL, **options)
+            context.set_default_timeout(PATIENCE)
             keeps = context.new_page()  # the process, while no test has a page
             keeps.goto(f"{served}healthz")
             contexts[key] = context, context.new_cdp_session(keeps)
@@ -115,6 +134,7 @@ def page_without_errors(browser: Browser, request: pytest.FixtureRequest) -> Ite
             page.emulate_media(color_scheme=of_page.get("color_scheme"))
 
         page.set_default_timeout(PATIENCE)
+        page.add_init_script(f"({NOTING})()")
 
         def note(words: str) -> None:
             if not re.search(expected, words):
@@ -217,22 +237,30 @@ def served_alone(page_gallery: Path, shared_data: Path, tmp_path: Path) -> Itera
         yield address
 
 
+@contextmanager
+def writing_held(gallery: Path) -> Iterator[None]:
+    """Within, jobs that add records or train wait for their turn: they are there, however quick the machine is."""
+    with open_gallery(gallery) as opened, opened.writing(PATIENCE / 1000):
+        yield
+
+
+@contextmanager
+def jobs_held(address: str, gallery: Path) -> Iterator[None]:
+    """Within, all jobs of a service wait: before them stands one that adds what lies in the import folder ``more``, and
+    waits for its turn to write. It is cancelled at the end.
+    """
+    with writing_held(gallery):
+        begun = http.post(f"{address}api/v1/index", json={"import": "more"})
+        assert begun.status_code == 202, begun.text
+        yield
+        ended = http.delete(httpx.URL(address).join(begun.headers["location"]))
+        assert ended.is_success, ended.text
+
+
 @pytest.fixture
 def hold_jobs(served_alone: str, tmp_path: Path) -> Callable[[], AbstractContextManager[None]]:
-    """Within ``hold_jobs()`` the jobs of ``served_alone`` wait, so that they are there however quick the machine is:
-    before them stands one that adds records, and waits for its turn to write. It is cancelled at the end.
-    """
-
-    @contextmanager
-    def hold() -> Iterator[None]:
-        with open_gallery(tmp_path / "gallery") as gallery, gallery.writing(60.0):
-            begun = httpx.post(f"{served_alone}api/v1/index", json={"import": "more"}, timeout=60)
-            assert begun.status_code == 202, begun.text
-            yield
-            ended = httpx.delete(httpx.URL(served_alone).join(begun.headers["location"]), timeout=60)
-            assert ended.is_success, ended.text
-
-    return hold
+    """``hold_jobs()``: within, the jobs of ``served_alone`` wait."""
+    return partial(jobs_held, served_alone, tmp_path / "gallery")
 
 
 @pytest.fixture
@@ -243,11 +271,10 @@ def query_file(shared_data: Path) -> Path:
 
 def soon(page: Page, holds: Callable[[], bool]) -> bool:
     """Whether something comes to hold of what the page draws, for which there is nothing to wait for but that."""
-    for _ in range(200):
-        if holds():
-            return True
+    end = time.monotonic() + PATIENCE / 1000
+    while not (held := holds()) and time.monotonic() < end:
         page.wait_for_timeout(100)
-    return holds()
+    return held
 
 
 def drop(page: Page, *files: Path) -> None:
@@ -262,7 +289,18 @@ def drop(page: Page, *files: Path) -> None:
             [file.name, base64.b64encode(file.read_bytes()).decode()],
         )
     page.locator(".view").wait_for()  # a hand sees what it drops onto
-    page.evaluate(
-        """() => { for (const name of ["dragover", "drop"]) document.querySelector(".view").dispatchEvent(
-            new DragEvent(name, { dataTransfer: window.dropped, bubbles: true, cancelable: true })); }"""
-    )
+    over = """(name) => document.querySelector(".view").dispatchEvent(
+        new DragEvent(name, { dataTransfer: window.dropped, bubbles: true, cancelable: true }))"""
+    page.wait_for_function(f"() => !({over})('dragover')")  # and that the page takes it
+    page.evaluate(over, "drop")
+
+
+def noticed(page: Page, words: str) -> str:
+    """What the page has said, with these words in it, once it has; it may have gone since."""
+    said = page.wait_for_function("(words) => window.noticed.find((said) => said.includes(words))", arg=words)
+    return str(said.json_value())
+
+
+def settled(page: Page) -> None:
+    """Wait until the page rests and hears keys."""
+    page.evaluate(SETTLED)

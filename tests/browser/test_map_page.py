@@ -160,7 +160,7 @@ def test_pointing_at_a_record_shows_its_own_picture_and_label(
         seen = grey(base64.b64decode(str(card.locator("img").get_attribute("src")).partition(",")[2]))
         alike = [np.corrcoef(seen, source)[0, 1] for source in sources]
         assert int(np.argmax(alike)) == i
-        assert card.locator("img").evaluate("img => img.naturalWidth") == 64
+        assert card.locator("img").evaluate("img => img.decode().then(() => img.naturalWidth)") == 64
     shown.page.mouse.move(1, 1)
     assert not card.is_visible()
 

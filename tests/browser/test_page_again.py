@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from browser.conftest import drop, serving
+from browser.conftest import drop, noticed, serving
 
 MakePage = Callable[..., Any]
 GONE = "404|Failed to (load|fetch)|ERR_CONNECTION"  # what a browser logs while there is no server
@@ -107,7 +107,7 @@ def test_a_link_outlives_its_upload(
     with serving(gallery, "--port", port) as address:  # what was sent to the other is nowhere now
         page.get_by_test_id("k").select_option("6")
         page.wait_for_function("() => document.querySelectorAll('[data-testid=hit]').length === 6")
-        assert "sent again" in page.get_by_test_id("notice").inner_text()
+        noticed(page, "sent again")
         assert before.partition("image=")[2].partition("&")[0] not in page.url
         other = page_without_errors(expected=GONE)
         other.goto(page.url)

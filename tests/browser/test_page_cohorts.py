@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 
+from browser.conftest import http, settled
 from browser.test_page_access import AXE, RUN
 
 if TYPE_CHECKING:
@@ -36,11 +36,11 @@ def test_cohorts_are_saved_split_and_removed(served_alone: str, page_without_err
     save_as(page, "save-filtered", "all of them")
     cohort = page.get_by_test_id("cohort")
     cohort.wait_for()
-    count = httpx.get(f"{api}/gallery").json()["records"]
+    count = http.get(f"{api}/gallery").json()["records"]
     assert cohort.get_by_test_id("cohort-members").inner_text() == f"{count} records"
     cohort.get_by_test_id("cohort-split").click()
     cohort.get_by_text("train").wait_for()
-    parts = httpx.get(f"{api}/cohorts").json()["items"][0]["parts"]
+    parts = http.get(f"{api}/cohorts").json()["items"][0]["parts"]
     assert sum(parts.values()) == count
     cohort.get_by_test_id("cohort-look").click()
     told = cohort.get_by_test_id("cohort-changed")
@@ -50,7 +50,7 @@ def test_cohorts_are_saved_split_and_removed(served_alone: str, page_without_err
     page.add_script_tag(path=AXE)
     assert page.evaluate(RUN) == []
     page.get_by_test_id("theme").click()
-    page.wait_for_timeout(600)
+    settled(page)
     assert page.evaluate(RUN) == []
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -60,12 +60,12 @@ def test_cohorts_are_saved_split_and_removed(served_alone: str, page_without_err
     with page.expect_download() as download:
         cohort.get_by_test_id("cohort-export").click()
     assert download.value.suggested_filename == "all of them.zip"
-    record = httpx.get(f"{api}/records", params={"limit": 1}).json()["items"][0]["id"]
+    record = http.get(f"{api}/records", params={"limit": 1}).json()["items"][0]["id"]
     page.goto(f"{served_alone}#/search?record={record}")
     page.get_by_test_id("hits").wait_for()
     hits = page.get_by_test_id("hit").count()
     save_as(page, "hits-cohort", "alike")
-    saved = httpx.get(f"{api}/cohorts/alike").json()["cohort"]
+    saved = http.get(f"{api}/cohorts/alike").json()["cohort"]
     assert (saved["members"], saved["definition"]) == (hits, f"{hits} chosen records")
     page.goto(f"{served_alone}#/gallery")
     page.get_by_test_id("gallery-page-cohorts").click()

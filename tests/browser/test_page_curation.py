@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import PIL.Image
 import PIL.ImageOps
 import pytest
 
-from browser.conftest import page_is_built, serving
+from browser.conftest import http, jobs_held, page_is_built, serving, settled
 from browser.test_page_access import AXE, RUN
 from lookalike.gallery import open_gallery
 from lookalike.server.jobs.process import WORK
@@ -70,9 +69,11 @@ def curated(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture
 def served_curated(curated: Path, tmp_path: Path) -> Iterator[str]:
-    """The address of a page whose gallery a test may change."""
+    """The address of a page whose gallery a test may change; its import folder ``more`` holds a file."""
     shutil.copytree(curated, tmp_path / "gallery")
-    with serving(tmp_path / "gallery") as address:
+    (tmp_path / "more").mkdir()
+    PIL.Image.new("L", (384, 384), 60).save(tmp_path / "more" / "another.png")
+    with serving(tmp_path / "gallery", "--import", f"more={tmp_path / 'more'}") as address:
         yield address
 
 
@@ -89,7 +90,7 @@ def told(page: Page, words: str) -> None:
 
 
 def test_findings_are_decided_by_the_keyboard_and_stay_decided(
-    served_curated: str, page_without_errors: MakePage, artefacts: Path
+    served_curated: str, page_without_errors: MakePage, tmp_path: Path, artefacts: Path
 ) -> None:
     if not AXE.is_file():
         pytest.skip("axe-core is not installed: `npm ci` in web/")
@@ -105,24 +106,25 @@ def test_findings_are_decided_by_the_keyboard_and_stay_decided(
     pairs.first.focus()
     page.keyboard.press("s")
     told(page, "1 to decide, 1 decided.")
-    (made,) = [each for each in httpx.get(f"{api}/decisions").json()["items"] if len(each["ids"]) == 2]
+    (made,) = [each for each in http.get(f"{api}/decisions").json()["items"] if len(each["ids"]) == 2]
     assert made["decision"] == "same-patient"
-    assert len({httpx.get(f"{api}/records/{id}").json()["patient"] for id in made["ids"]}) == 1
+    assert len({http.get(f"{api}/records/{id}").json()["patient"] for id in made["ids"]}) == 1
     page.wait_for_function("document.activeElement.dataset.testid === 'finding'")  # the keyboard goes on with the next
     page.keyboard.press("n")
     told(page, "0 to decide, 2 decided.")
     page.get_by_test_id("show-decided").check()
     assert page.get_by_test_id("decision").count() == 2
-    assert httpx.get(f"{api}/jobs").json()["items"][0]["state"] == "done"
+    assert http.get(f"{api}/jobs").json()["items"][0]["state"] == "done"
     pairs.first.focus()
     page.keyboard.press("z")
     told(page, "1 to decide, 1 decided.")
     page.screenshot(path=artefacts / "curation-decided.png")
     again = page.get_by_test_id("audit-start")
-    again.focus()
-    page.keyboard.press("Enter")
-    page.wait_for_function("document.querySelector('[data-testid=audit-start]').disabled")
-    page.wait_for_function("!document.querySelector('[data-testid=audit-start]').disabled", timeout=120_000)
+    with jobs_held(served_curated, tmp_path / "gallery"):
+        again.focus()
+        page.keyboard.press("Enter")
+        page.locator("[data-testid=audit-start]:disabled").wait_for()
+    page.locator("[data-testid=audit-start]:enabled").wait_for()
     told(page, "1 to decide, 1 decided.")  # as many as before
 
     values = look(page, "metadata")
@@ -135,7 +137,7 @@ def test_findings_are_decided_by_the_keyboard_and_stay_decided(
     first.focus()
     page.keyboard.press("a")
     told(page, "1 to decide, 1 decided.")
-    assert httpx.get(f"{api}/records/{identity}").json()["attributes"]["BodyPart"] == "CHEST"
+    assert http.get(f"{api}/records/{identity}").json()["attributes"]["BodyPart"] == "CHEST"
     page.get_by_test_id("decide-reject").click()
     told(page, "0 to decide, 2 decided.")
 
@@ -163,7 +165,7 @@ def test_findings_are_decided_by_the_keyboard_and_stay_decided(
         page.get_by_test_id("finding").first.wait_for()
         found[audit] = page.evaluate(RUN)
     page.get_by_test_id("theme").click()
-    page.wait_for_timeout(600)
+    settled(page)
     for audit in ("duplicates", "metadata", "quality", "outliers"):
         page.get_by_test_id(f"gallery-page-{audit}").click()
         page.get_by_test_id("show-decided").check()
@@ -191,9 +193,9 @@ def test_a_copy_is_dropped_for_good(served_curated: str, page_without_errors: Ma
     assert "nicht rückgängig" in dialog.inner_text()
     page.screenshot(path=artefacts / "curation-drop-de.png")
     page.get_by_test_id("remove-confirm").click()
-    dialog.wait_for(state="detached", timeout=60_000)
+    dialog.wait_for(state="detached")
     told(page, "1 zu entscheiden, 0 entschieden.")
-    assert httpx.get(f"{served_curated}api/v1/records/{identity}").status_code == 404
+    assert http.get(f"{served_curated}api/v1/records/{identity}").status_code == 404
 
 
 def test_records_are_ordered_selected_in_ranges_and_removed_together(
@@ -221,20 +223,20 @@ def test_records_are_ordered_selected_in_ranges_and_removed_together(
     page.get_by_test_id("records-none").click()
     boxes.first.click()
     boxes.nth(2).click(modifiers=["Shift"])
-    before = httpx.get(f"{api}/gallery").json()["records"]
+    before = http.get(f"{api}/gallery").json()["records"]
     page.get_by_test_id("records-remove").focus()
     page.keyboard.press("Enter")
     dialog = page.get_by_test_id("remove-dialog")
     assert "3 records" in dialog.inner_text()
     assert "cannot be undone" in dialog.inner_text()
     page.keyboard.press("Escape")
-    assert httpx.get(f"{api}/gallery").json()["records"] == before
+    assert http.get(f"{api}/gallery").json()["records"] == before
     page.get_by_test_id("records-remove").click()
     page.screenshot(path=artefacts / "records-remove.png")
     page.get_by_test_id("remove-confirm").click()
-    dialog.wait_for(state="detached", timeout=60_000)
+    dialog.wait_for(state="detached")
     page.wait_for_function("!document.querySelector('[data-testid=records]').innerText.includes('copy-11')")
-    assert httpx.get(f"{api}/gallery").json()["records"] == before - 3
+    assert http.get(f"{api}/gallery").json()["records"] == before - 3
     assert page.get_by_test_id("records-selected").inner_text() == "0 selected"
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -242,7 +244,7 @@ def test_records_are_ordered_selected_in_ranges_and_removed_together(
 
 
 def test_findings_are_ordered_decided_together_and_undone(
-    served_curated: str, page_without_errors: MakePage, artefacts: Path
+    served_curated: str, page_without_errors: MakePage, tmp_path: Path, artefacts: Path
 ) -> None:
     api = f"{served_curated}api/v1"
     page = page_without_errors(bypass_csp=True, viewport={"width": 1440, "height": 900})
@@ -258,11 +260,11 @@ def test_findings_are_ordered_decided_together_and_undone(
     page.get_by_test_id("together-accept").focus()
     page.keyboard.press("Enter")
     told(page, "0 to decide, 2 decided.")
-    now = [httpx.get(f"{api}/records/{id}").json()["attributes"]["BodyPart"] for id in ids]
+    now = [http.get(f"{api}/records/{id}").json()["attributes"]["BodyPart"] for id in ids]
     assert sorted(now) == ["BREAST", "CHEST"]
     page.get_by_test_id("together-undo").click()
     told(page, "2 to decide, 0 decided.")
-    again = [httpx.get(f"{api}/records/{id}").json()["attributes"]["BodyPart"] for id in ids]
+    again = [http.get(f"{api}/records/{id}").json()["attributes"]["BodyPart"] for id in ids]
     assert again == now[::-1]
 
     look(page, "outliers")
@@ -275,18 +277,19 @@ def test_findings_are_ordered_decided_together_and_undone(
     page.get_by_test_id("reference-filter").fill("BodyPart=CHEST and label=normal")
     page.get_by_test_id("reference-kind").select_option("gallery")
     page.wait_for_function("document.querySelector('[data-testid=audit-start]').disabled")  # there is no other one
-    httpx.post(f"{api}/cohorts", json={"name": "chests", "where": "BodyPart=CHEST"}).raise_for_status()
+    http.post(f"{api}/cohorts", json={"name": "chests", "where": "BodyPart=CHEST"}).raise_for_status()
     look(page, "duplicates")
     look(page, "outliers")
     page.get_by_test_id("reference-kind").select_option("cohort")
     page.get_by_test_id("outliers-reference").select_option("chests")
     page.screenshot(path=artefacts / "curation-reference-1440.png")
-    page.get_by_test_id("audit-start").click()
-    page.wait_for_function("document.querySelector('[data-testid=audit-start]').disabled")
-    page.wait_for_function("!document.querySelector('[data-testid=audit-start]').disabled", timeout=120_000)
-    done = httpx.get(f"{api}/jobs").json()["items"][0]
-    found = httpx.get(f"{api}/jobs/{done['id']}").json()["result"]
-    (chests,) = httpx.get(f"{api}/cohorts").json()["items"]
+    with jobs_held(served_curated, tmp_path / "gallery"):
+        page.get_by_test_id("audit-start").click()
+        page.locator("[data-testid=audit-start]:disabled").wait_for()
+    page.locator("[data-testid=audit-start]:enabled").wait_for()
+    done = http.get(f"{api}/jobs").json()["items"][0]
+    found = http.get(f"{api}/jobs/{done['id']}").json()["result"]
+    (chests,) = http.get(f"{api}/cohorts").json()["items"]
     assert found["reference"] == chests["members"]
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -323,17 +326,17 @@ def test_contributors_mark_and_an_admin_drops(
         page.get_by_test_id("marked").get_by_text("2 marked").wait_for()
         assert page.get_by_test_id("drop-marked").count() == 0
         page.screenshot(path=artefacts / "curation-marked.png")
-        assert httpx.get(f"{address}api/v1/records/{blank}", headers=asking).status_code == 200
+        assert http.get(f"{address}api/v1/records/{blank}", headers=asking).status_code == 200
         page.close()
         page = signed_in("admin")
         look(page, "duplicates")
         page.get_by_test_id("drop-marked").click()
         page.screenshot(path=artefacts / "curation-drop-marked.png")
         page.get_by_test_id("remove-confirm").click()
-        page.get_by_test_id("marked").wait_for(state="detached", timeout=60_000)
+        page.get_by_test_id("marked").wait_for(state="detached")
         told(page, "1 to decide, 0 decided.")
         for id in (identity, blank):
-            assert httpx.get(f"{address}api/v1/records/{id}", headers=asking).status_code == 404
+            assert http.get(f"{address}api/v1/records/{id}", headers=asking).status_code == 404
         page.close()
 
 
@@ -355,5 +358,5 @@ def test_a_reader_sees_findings_and_decides_nothing(
         page.get_by_test_id("finding").first.focus()
         page.keyboard.press("b")
         page.wait_for_timeout(300)
-        assert httpx.get(f"{address}api/v1/decisions", headers=asking).json()["items"] == []
+        assert http.get(f"{address}api/v1/decisions", headers=asking).json()["items"] == []
         page.close()

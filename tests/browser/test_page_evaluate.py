@@ -33,14 +33,14 @@ def test_train_a_space_and_search_in_it(served_alone: str, page_without_errors: 
     page.get_by_test_id("adapt-kind-linear").click()
     page.get_by_test_id("adapt-start").click()
     page.locator("[data-testid=job][data-kind=adapt]").first.wait_for()
-    page.locator("[data-testid=job][data-state=done]").wait_for(timeout=120_000)
+    page.locator("[data-testid=job][data-state=done]").wait_for()
     page.locator("[data-testid=space-row][data-space=second]").wait_for()
     page.get_by_test_id("no-curve").wait_for()  # this kind is fitted at once
     page.get_by_test_id("adapt-name").fill("second")
     page.get_by_test_id("adapt-kind-mlp").click()
     page.get_by_test_id("adapt-start").click()
     page.get_by_test_id("replace-confirm").click()
-    page.locator("[data-testid=job][data-state=done]").nth(1).wait_for(timeout=120_000)
+    page.locator("[data-testid=job][data-state=done]").nth(1).wait_for()
     trained = page.locator("[data-testid=job]").first
     for measure in ("loss", "accuracy"):  # of both runs that are compared, with intervals
         curve = trained.get_by_test_id(f"curve-{measure}")
@@ -118,7 +118,7 @@ def test_confounds_are_asked_about_in_sentences(served_alone: str, page_without_
     page.get_by_test_id("audit-field").select_option("cols")
     page.get_by_test_id("audit-start").click()
     sentence = page.get_by_test_id("audit-sentence").first
-    sentence.wait_for(timeout=120_000)
+    sentence.wait_for()
     # Those of covid19 come from another hospital, and are wider.
     assert "covid19 is separable" in sentence.inner_text()
 
@@ -132,13 +132,14 @@ def test_failures_stand_beside_what_was_found_and_reports_beside_each_other(
         asked = {"space": "base", "folds": 2, "seed": seed, "k": [5]}
         assert page.request.post(f"{api}/evaluate", data=asked).status == 202
     page.goto(f"{served_alone}#/evaluate")
-    page.get_by_test_id("run-choice").locator("option").nth(2).wait_for(state="attached", timeout=120_000)
+    page.get_by_test_id("run-choice").locator("option").nth(2).wait_for(state="attached")
     page.get_by_test_id("report-choice").select_option(index=0)  # of seed 1
     page.get_by_test_id("run-choice").select_option(index=1)
     page.get_by_test_id("not-comparable").get_by_text("divided another way").wait_for()
     page.get_by_test_id("report-choice").select_option(index=1)
     page.get_by_test_id("run-choice").select_option(index=2)  # of the same seed
     rows = page.get_by_test_id("beside").get_by_test_id("beside-row")
+    rows.nth(len(CLASSES) + 1).wait_for()
     assert [row.inner_text().split()[-1] for row in rows.all()] == ["0.0"] * (len(CLASSES) + 2)
     failure = page.get_by_test_id("worst").locator(".failure").first
     failure.get_by_test_id("found-instead").nth(4).wait_for()
@@ -161,7 +162,7 @@ def test_the_confusion_is_open_and_its_cells_show_their_queries(
     job = page.request.post(f"{api}/evaluate", data={"space": "base", "folds": 2, "k": [1, 5]}).json()["id"]
     page.goto(f"{served_alone}#/evaluate")
     matrix = page.get_by_test_id("confusion-nearest").get_by_test_id("confusion-matrix")
-    matrix.wait_for(timeout=120_000)  # with the report, without a further press
+    matrix.wait_for()  # with the report, without a further press
     found = page.request.get(f"{api}/jobs/{job}").json()["result"]["confusion"]
     cells = [int(cell.inner_text()) for cell in matrix.locator("tbody td").all()]
     assert cells == [count for row in found["counts"] for count in row]

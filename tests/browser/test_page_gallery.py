@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from browser.conftest import drop, serving
+from browser.conftest import drop, noticed, serving, writing_held
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -52,11 +52,9 @@ def test_dropped_files_are_added_and_refused_ones_explained(
     for name, content in others.items():
         (tmp_path / name).write_bytes(content)
     drop(page, query_file, query_file.with_name("cxr_051.dcm"), hostile, *(tmp_path / name for name in others))
-    assert page.get_by_test_id("pending").inner_text() == "6 files to add"
+    page.get_by_test_id("pending").filter(has_text="6 files to add").wait_for()
     page.get_by_test_id("add-start").click()
-    page.get_by_test_id("notice").wait_for()
-    told = page.get_by_test_id("notice").inner_text()
-    assert "2 records added, 4 files refused" in told
+    told = noticed(page, "2 records added, 4 files refused")
     assert "under “refused”" in told
     until(page, before + 2)
     page.get_by_test_id("upload-refused").filter(has_text="text.dcm").wait_for()
@@ -88,8 +86,9 @@ def test_an_import_folder_is_indexed_by_a_job(
     page.get_by_test_id("import-start").click()
     until(page, before + 1)
     page.get_by_label("Folder in more").select_option("all of more")
-    page.get_by_test_id("import-start").click()
-    page.locator("[data-testid=job][data-kind=index]").get_by_test_id("cancel-job").wait_for()  # before it has ended
+    with writing_held(tmp_path / "gallery"):
+        page.get_by_test_id("import-start").click()
+        page.locator("[data-testid=job][data-kind=index]").get_by_test_id("cancel-job").wait_for()
     until(page, before + 3)
     page.get_by_test_id("gallery-page-jobs").click()
     page.locator("[data-testid=job][data-kind=index][data-state=done]").nth(1).wait_for()
@@ -111,7 +110,7 @@ def test_a_job_is_cancelled(served_alone: str, hold_jobs: HoldJobs, page_without
     with hold_jobs():
         page.get_by_test_id("evaluate-start").click()
         page.get_by_test_id("cancel-job").click()
-        page.locator("[data-testid=job][data-state=cancelled]").wait_for(timeout=30_000)
+        page.locator("[data-testid=job][data-state=cancelled]").wait_for()
     page.get_by_role("button", name="Evaluate", exact=True).last.wait_for()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from browser.conftest import ADAPTED, drop
+from browser.conftest import ADAPTED, drop, noticed
 
 MakePage = Callable[..., Any]
 
@@ -67,18 +67,18 @@ def test_a_selection_is_labelled_and_leads_to_adapt(
     assert page.get_by_test_id("selected-count").inner_text() == "4 records selected"
     page.get_by_test_id("bulk-label").fill("other")
     page.get_by_test_id("bulk-add").click()
-    page.get_by_test_id("notice").wait_for()
+    noticed(page, "4 records")
     page.wait_for_function("() => document.querySelectorAll('[data-testid=label-tile]').length === 0")
     page.get_by_test_id("labels-from-selected").click()
     page.wait_for_function("() => document.querySelectorAll('[data-testid=label-tile]').length === 4")
     assert all(tile.inner_text() == "other" for tile in tiles.all())
     page.screenshot(path=artefacts / "labels.png")
-    assert page.get_by_test_id("undo").is_enabled()
+    page.locator("[data-testid=undo]:enabled").wait_for()
     page.get_by_test_id("undo-labels").click()
     page.wait_for_function(
         "() => [...document.querySelectorAll('[data-testid=label-tile]')].every((one) => one.innerText === 'no label')"
     )
-    assert page.get_by_test_id("undo").is_disabled()
+    page.locator("[data-testid=undo]:disabled").wait_for()
     page.get_by_test_id("bulk-add").click()
     page.wait_for_function("() => document.querySelector('[data-testid=label-tile]').innerText === 'other'")
     page.get_by_test_id("to-adapt").click()

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from served import eventually
 
-from browser.conftest import serving
+from browser.conftest import http, serving
 from lookalike.gallery import open_gallery
 from lookalike.ownership import config_folder
 from lookalike.verbs.gallery import gallery_id
@@ -51,19 +52,22 @@ def test_an_admin_sees_schedules_and_makes_and_verifies_a_backup(
     page.get_by_text("No backup has been made from here.").wait_for()
     page.get_by_test_id("back-up").click()
     made = page.get_by_test_id("backup")
-    made.filter(has_text="not verified yet").wait_for(timeout=60_000)
+    made.filter(has_text="not verified yet").wait_for()
     (folder,) = (tmp_path / "backups").iterdir()
     assert folder.name in made.inner_text()
     assert str(tmp_path) not in page.content()
     made.get_by_role("button").click()
-    made.filter(has_text="sound").wait_for(timeout=60_000)
+    made.filter(has_text="sound").wait_for()
     damaged = folder / "gallery.db"
     damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
     made.get_by_role("button").click()
-    made.filter(has_text="damaged").wait_for(timeout=60_000)
+    made.filter(has_text="damaged").wait_for()
+    schedules = f"{planned}api/v1/schedules"
+    # What was due is done meanwhile.
+    eventually(lambda: [each["state"] for each in http.get(schedules).json()["items"]], lambda states: "done" in states)
     page.reload()
     page.get_by_test_id("gallery-page-operation").click()
-    page.get_by_test_id("schedule").filter(has_text="done").wait_for()  # what was due has been done meanwhile
+    page.get_by_test_id("schedule").filter(has_text="done").wait_for()
     for theme in ("dark", "light"):
         for width in (1440, 390):
             page.set_viewport_size({"width": width, "height": 900})

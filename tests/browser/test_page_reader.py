@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from browser.conftest import drop, serving
+from browser.conftest import drop, serving, soon
 from browser.test_page_compare import pixels, viewer_of
 from lookalike.gallery import open_gallery
 from lookalike.verbs.keys import add_key
@@ -55,9 +55,8 @@ def test_a_reader_looks_and_no_more(
     page.keyboard.press("c")
     for side in ("query", "hit"):
         page.locator(f"[data-testid=pane-{side}]:not([data-drawn-by=''])").wait_for()
-    page.wait_for_timeout(500)
     assert viewer_of(page, "query") == viewer_of(page, "hit") == "Cornerstone3D"
-    assert all(pixels(page, side).std() > 20 for side in ("query", "hit"))
+    assert soon(page, lambda: all(pixels(page, side).std() > 20 for side in ("query", "hit")))
     page.screenshot(path=artefacts / "reader-compare.png")
     page.goto(f"{address}#/search?record={volume}")
     page.get_by_test_id("hits").wait_for()
@@ -68,4 +67,4 @@ def test_a_reader_looks_and_no_more(
     named = [answer.header_value("content-disposition") for answer in answers if answer.status == 200]
     assert {name.rpartition(".")[2].rstrip('"') for name in named} == {"dcm"}
     assert 403 in {answer.status for answer in answers}
-    assert pixels(page, "query").std() > 10
+    assert soon(page, lambda: pixels(page, "query").std() > 10)

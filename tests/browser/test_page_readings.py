@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from browser.conftest import serving
+from browser.conftest import noticed, serving, settled
 from browser.test_page_access import AXE, RUN
 from lookalike.gallery import open_gallery
 from lookalike.roles import Role
@@ -96,13 +96,14 @@ def test_two_read_apart_and_a_third_decides(
     anna.keyboard.press("Enter")
     reading = anna.get_by_test_id("reading")
     anna.get_by_test_id("mark").first.wait_for()
+    settled(anna)
     first = str(reading.get_attribute("data-id"))
     own = f"{api}/readings/pilot/own"
     mine = {"Authorization": f"Bearer {keys['anna']}"}
     ids: list[str] = anna.request.get(own, headers=mine).json()["asked"]
     assert first == ids[0]
     anna.keyboard.press("Enter")
-    anna.get_by_test_id("notice").get_by_text("Markieren Sie zuerst").wait_for()  # nobody says nothing by mistake
+    noticed(anna, "Markieren Sie zuerst")  # nobody says nothing by mistake
     anna.keyboard.press("1")
     anna.keyboard.press("2")
     anna.keyboard.press("1")  # taken back
@@ -143,7 +144,7 @@ def test_two_read_apart_and_a_third_decides(
     assert "anna: edema" in eve.get_by_test_id("said").first.inner_text()
     shown(eve, artefacts, "agreement")
     eve.get_by_test_id("take-agreed").click()
-    eve.get_by_test_id("notice").get_by_text("Decided of 1 records").wait_for()
+    noticed(eve, "Decided of 1 records")
     eve.get_by_test_id("adjudicate").focus()
     eve.keyboard.press("Enter")
     eve.locator(f"[data-testid=adjudication][data-id='{ids[1]}'] [data-testid=mark]").first.wait_for()

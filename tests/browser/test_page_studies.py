@@ -162,7 +162,7 @@ def test_a_study_of_the_gallery_asks(page_without_errors: MakePage, told: str, a
         assert page.get_by_test_id("ask-with-picture").get_attribute("aria-checked") == "true"
         page.get_by_test_id("ask-with-study").click()
         page.get_by_test_id("study").wait_for()
-        assert page.get_by_test_id("hits-title").inner_text() == f"{STUDIES - 1} studies most alike"
+        page.get_by_test_id("hits-title").filter(has_text=f"{STUDIES - 1} studies most alike").wait_for()
         assert len(set(ids(page))) == STUDIES - 1
         assert page.get_by_test_id("query-name").inner_text() == "Study of 2 records"
         assert page.get_by_test_id("asked-tile").count() == 2

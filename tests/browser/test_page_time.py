@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import pydicom
 import pytest
+from served import eventually
 
 import lookalike
 from browser.conftest import page_is_built, serving
@@ -91,6 +92,15 @@ def test_earlier_studies_of_the_patient_answer(
         assert ids(other) == [hit.id for hit in before.hits]
 
 
+def another_line(page: Any, before: Collection[tuple[int, ...]]) -> tuple[int, ...]:
+    """The days of a line that is none of before: that of a hit comes a moment after it is looked at."""
+    every = "(studies) => studies.map((study) => Number(study.dataset.day))"
+    return eventually(
+        lambda: tuple(page.get_by_test_id("time-study").evaluate_all(every)),
+        lambda days: days != () and days not in before,
+    )
+
+
 def test_a_line_of_days_is_a_list_in_its_order(
     page_without_errors: MakePage, address: str, records: dict[str, str], artefacts: Path
 ) -> None:
@@ -99,13 +109,11 @@ def test_a_line_of_days_is_a_list_in_its_order(
         asked(page, address, records["c-0-0"])
         where = {str(hit.get_attribute("data-patient")): hit for hit in page.get_by_test_id("hit").all()}
         assert len(where) == 2  # one hit a patient
-        days = []
+        days = list[tuple[int, ...]]()
+        line = page.get_by_test_id("time-study")
         for hit in where.values():
             hit.focus()
-            page.get_by_test_id("timeline").wait_for()
-            page.wait_for_timeout(500)
-            line = page.get_by_test_id("time-study")
-            days.append(tuple(int(str(one.get_attribute("data-day"))) for one in line.all()))
+            days.append(another_line(page, days))
             boxes = [one.bounding_box() for one in line.all()]
             lefts = [box["x"] for box in boxes]
             assert lefts == sorted(lefts)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from browser.big_gallery import fill
-from browser.conftest import drop, serving
+from browser.conftest import drop, serving, settled
 from browser.test_page_access import AXE, RUN
 from lookalike.gallery import open_gallery
 from lookalike.verbs.keys import add_key
@@ -30,12 +30,6 @@ MakePage = Callable[..., Any]
 SIZES: Final = ((390, 844), (1280, 800), (1440, 900), (1920, 1080))
 PATIENCE: Final = 120  # seconds for what is asked of the service
 TALLEST: Final = 2600  # pixels of a picture
-# What glides has come to rest, but for what never does; and the page has been drawn once more.
-SETTLED: Final = """() => new Promise((rested) => requestAnimationFrame(() => requestAnimationFrame(async () => {
-    const ending = document.getAnimations().filter((one) => one.effect.getTiming().iterations !== Infinity);
-    await Promise.allSettled(ending.map((one) => one.finished));
-    rested(true);
-})))"""
 # Those that are out of sight are not asked for yet.
 LOADED: Final = """() => [...document.querySelectorAll('img')].every((one) => {
     const { top, bottom } = one.getBoundingClientRect();
@@ -124,12 +118,12 @@ class Tour:
 
     def _settle(self) -> None:
         """Wait until all that was asked for is there, and drawn."""
-        self.page.evaluate(SETTLED)
+        settled(self.page)
         until = time.monotonic() + PATIENCE
         while self._pending and time.monotonic() < until:
             self.page.wait_for_timeout(20)
         self.page.wait_for_function(LOADED)
-        self.page.evaluate(SETTLED)
+        settled(self.page)
 
     def _take(self, file: Path, width: int) -> None:
         whole = width == SIZES[0][0]

@@ -13,8 +13,9 @@ import PIL.Image
 import pydicom
 import pytest
 
+from browser.conftest import soon
 from browser.test_page_access import AXE, RUN
-from browser.test_page_compare import compared, slice_of
+from browser.test_page_compare import at_slice, compared, slice_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -37,8 +38,8 @@ def mean_grey(page: Page, side: str) -> float:
     return float(shot[rows // 3 : -rows // 3, columns // 3 : -columns // 3].mean())
 
 
-def window_of(page: Page, side: str) -> str:
-    return page.get_by_test_id(f"pane-{side}").get_by_test_id("window-words").inner_text()
+def window_is(page: Page, side: str, words: str) -> None:
+    page.get_by_test_id(f"pane-{side}").get_by_test_id("window-words").filter(has_text=words).wait_for()
 
 
 def of_slice(series: list[Path], number: int) -> pydicom.Dataset:
@@ -67,15 +68,16 @@ def test_a_series_is_read_and_measured_by_keys_alone(
     page.keyboard.press("2")  # soft tissue
     assert page.get_by_test_id("preset-soft-tissue").get_attribute("aria-pressed") == "true"
     assert page.get_by_test_id("preset-lung").get_attribute("aria-pressed") == "false"
-    assert "C 40 W 400 HU" in window_of(page, "query")
-    assert "no HU" in window_of(page, "hit")  # a volume of MR, or a radiograph
+    window_is(page, "query", "C 40 W 400 HU")
+    window_is(page, "hit", "no HU")  # a volume of MR, or a radiograph
     before = mean_grey(page, "query")
     page.keyboard.press("i")
     page.wait_for_function("() => document.querySelector('[data-testid=invert]').ariaPressed === 'true'")
-    assert mean_grey(page, "query") == pytest.approx(255 - before, abs=12)
+    assert soon(page, lambda: mean_grey(page, "query") == pytest.approx(255 - before, abs=12))
     page.keyboard.press("i")
     # The cursor begins in the middle of the picture, and its value is that of the file.
     page.get_by_test_id("slice-query").fill("5")
+    at_slice(page, "query", 5)
     page.get_by_test_id("screen-query").focus()
     page.keyboard.press("l")
     for key in ("ArrowRight", "Enter"):
@@ -116,7 +118,7 @@ def test_a_nifti_volume_has_three_planes_and_a_box_through_its_slices(
     page.get_by_test_id("best-slice-3").wait_for()  # some of the five
     assert letters(page, "query") == "ALPR"
     page.keyboard.press("1")
-    assert "C -600 W 1500 HU" in window_of(page, "query")  # no header says CT: its values do
+    window_is(page, "query", "C -600 W 1500 HU")  # no header says CT: its values do
     # The hit's slices lie 1 mm apart and the query's 3 mm.
     page.get_by_test_id("best-slice").click()
     matching = slice_of(page, "query"), slice_of(page, "hit")
@@ -129,6 +131,7 @@ def test_a_nifti_volume_has_three_planes_and_a_box_through_its_slices(
     page.get_by_test_id("link-panes").click()
     # Three planes share a crosshair, which keys move; the value below the cursor is the file's.
     page.get_by_test_id("slice-query").fill("15")
+    at_slice(page, "query", 15)
     page.keyboard.press("p")
     coronal = page.get_by_test_id("plane-query-coronal")
     coronal.focus()

@@ -18,7 +18,6 @@ import PIL.Image
 import psutil
 import pytest
 from drawing_processes import stopped
-from served import PATIENCE
 
 from awaited import PATIENCE
 from conftest import texture

@@ -23,7 +23,8 @@ from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 import httpx
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
-from served import PATIENCE
+
+from awaited import PATIENCE
 
 CLIENT, SECRET = "lookalike", "a secret of the client's"
 Claims = dict[str, Any]
