@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from awaited import PATIENCE
+
 _PROGRAM = """
 import json, sys
 from click.testing import CliRunner
@@ -41,4 +43,4 @@ def commands_in(folder: Path, environment: Mapping[str, str]) -> Iterator[Call]:
 
         yield call
         asked.close()
-        process.wait(60)
+        process.wait(PATIENCE)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from awaited import PATIENCE
 from lookalike import adapters
 from lookalike.adapters import Adapter
 from lookalike.types import Vectors
@@ -234,7 +235,7 @@ def without_libraries() -> Iterator[subprocess.Popen[str]]:
         yield process
         assert process.stdin is not None
         process.stdin.close()
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE) == 0
 
 
 def test_served_without_torch_and_scikit_learn(

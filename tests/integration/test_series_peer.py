@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from awaited import PATIENCE
 from lookalike.gallery import Gallery
 from lookalike.readers import read, series_of
 from lookalike.readers.grouping import SliceFile
@@ -81,7 +82,7 @@ def convert(folder: Path, out: Path) -> list[Path]:
         pytest.skip("the Debian package dcm2niix is not installed")
     out.mkdir(parents=True)
     command = ["dcm2niix", "-o", str(out), "-f", "%s-%t", "-b", "n", "-z", "n", str(folder)]
-    subprocess.run(command, capture_output=True, check=True, timeout=120)
+    subprocess.run(command, capture_output=True, check=True, timeout=PATIENCE)
     return sorted(out.glob("*.nii"))
 
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 import lookalike
+from awaited import PATIENCE
 from filled import fill
 from lookalike import adapters, voting
 from lookalike.adapters import Adapter, mlp, published
@@ -199,7 +200,7 @@ adapters.fit_adapter("linear", vectors, labels, list("pqrs"), encoder={})
 
 def test_without_torch_the_extra_is_named_and_linear_works() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", _WITHOUT_TORCH], capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, "-c", _WITHOUT_TORCH], capture_output=True, text=True, check=True, timeout=PATIENCE
     )
     assert done.stdout.splitlines() == [
         str(MissingExtraError(f"the adapter kind '{kind}'", "mlp")) for kind in ("mlp", "published")
@@ -208,7 +209,7 @@ def test_without_torch_the_extra_is_named_and_linear_works() -> None:
 
 def test_importing_adapters_is_light() -> None:
     code = "import sys, lookalike.adapters; print({'torch', 'sklearn', 'scipy', 'safetensors'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=PATIENCE)
     assert done.stdout.strip() == "set()"
 
 
