@@ -24,9 +24,13 @@ from lookalike.filters import parse
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.indexes.held import LEAST_TO_GROW
 from lookalike.store import Batch, Store, database
+from lookalike.store.browse import records_after
 from lookalike.store.damage import damage_of
+from lookalike.store.database import FILE
+from lookalike.store.described import described_after
 from lookalike.store.place import put_elsewhere
 from lookalike.store.schema import METADATA, VECTORS
+from lookalike.store.second_encoder import pending_records
 from lookalike.verbs.search import search
 from new_records import MakeStore, digest, new, raw
 
@@ -60,6 +64,41 @@ def test_a_damaged_vector_is_named_never_used(make_store: MakeStore, tmp_path: P
         store.vectors_of(2)
     assert damage_of(store).vectors == {digest(1)}
     np.testing.assert_array_equal(store.vectors_of(1), new(0).vectors)
+
+
+def turned(database: Path, table: str) -> None:
+    """Let the last two rows of a table that fits into one page stand in each other's place in its tree."""
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        ((page,),) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", [table])
+        ((size,),) = connection.execute("PRAGMA page_size")
+    data = bytearray(database.read_bytes())
+    start = (page - 1) * size
+    assert data[start] == 13  # a leaf: its cells' places, of two bytes, follow a head of eight (sqlite.org/fileformat2)
+    end = start + 8 + 2 * int.from_bytes(data[start + 3 : start + 5])
+    data[end - 4 : end] = data[end - 2 : end] + data[end - 4 : end - 2]
+    database.write_bytes(data)
+
+
+@pytest.mark.sqlite_file
+@pytest.mark.parametrize("table", ["records", "vectors"])
+def test_keys_out_of_order_are_damage_not_a_reading_without_end(
+    make_store: MakeStore, tmp_path: Path, table: str
+) -> None:
+    store = make_store()
+    store.write(Batch(records=[new(i) for i in range(4)]))
+    store.close()
+    turned(tmp_path / FILE, table)
+    store = make_store()
+    with pytest.raises(DamagedFileError, match="is damaged"):
+        store.records() if table == "records" else store.vectors()
+    if table == "records":
+        for ask in (records_after, pending_records):
+            with pytest.raises(DamagedFileError, match="is damaged"):
+                ask(store, 0, 9)
+    else:
+        with pytest.raises(DamagedFileError, match="is damaged"):
+            described_after(store, 0, 9)
 
 
 @pytest.mark.sqlite_file

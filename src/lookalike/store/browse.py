@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from sqlalchemy import ColumnElement, Connection, Select, func, select, true
 
 from lookalike.filters import Filter
+from lookalike.store.database import check_ascending
 from lookalike.store.rows import refusals, whole_records
 from lookalike.store.schema import ATTRIBUTES, LABELS, RECORDS, REFUSED
 from lookalike.store.where import condition
@@ -46,6 +47,7 @@ def records_after(store: Store, key: int, limit: int, tree: Filter | None = None
     query = select(RECORDS.c.key).where(RECORDS.c.key > key, _where(tree)).order_by(RECORDS.c.key).limit(limit)
     with store.begin_filtered(tree) as connection:
         keys = list(connection.scalars(query))
+        check_ascending(key, keys)
         found = whole_records(connection, keys)
     return [found[key] for key in keys if key in found]
 

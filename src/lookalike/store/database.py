@@ -8,9 +8,10 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -359,6 +360,14 @@ def rows_named() -> Iterator[None]:
 def sound_row(noted: object, *values: object) -> bool:
     """Whether a row of a smaller table matches the checksum that it notes."""
     return noted in (UNKNOWN, row_checksum(*values))
+
+
+def check_ascending(last: int | None, keys: Iterable[int]) -> None:
+    """Raise DamagedFileError unless keys ascend, from the last one that was read before on. SQLite gives those of a
+    damaged tree in any order, and who goes on behind the last of some may come to the same again, without end.
+    """
+    if not all(before < key for before, key in pairwise([*([] if last is None else [last]), *keys])):
+        raise damaged()
 
 
 def damaged() -> DamagedFileError:

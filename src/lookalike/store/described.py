@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from sqlalchemy import Connection, Table, func, or_, select
 
+from lookalike.store.database import check_ascending
 from lookalike.store.edits import edits_of
 from lookalike.store.rows import RawRecord, damaged_record, raw_records
 from lookalike.store.schema import VECTORS, VECTORS_BESIDE
@@ -99,6 +100,7 @@ def described_after(store: Store, key: int, most: int, *, beside: bool = False) 
     with store.begin() as connection:
         query = select(table.c.key).where(table.c.key > key).order_by(table.c.key).limit(most)
         keys = list(connection.scalars(query))
+        check_ascending(key, keys)
         return _described(connection, (beside_by_key if beside else vectors_by_key)(connection, keys))
 
 

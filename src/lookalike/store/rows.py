@@ -14,7 +14,7 @@ from sqlalchemy.dialects import sqlite
 
 from lookalike.errors import DamagedFileError, NotFoundError
 from lookalike.store.checksums import UNKNOWN, record_checksum
-from lookalike.store.database import damaged, sound_row
+from lookalike.store.database import check_ascending, damaged, sound_row
 from lookalike.store.schema import ATTRIBUTES, LABELS, RECORDS, REFUSED, VECTORS
 from lookalike.types import Record, Refusal
 
@@ -111,10 +111,14 @@ def driver_rows_in_parts(
 
 
 def keys_in_parts(connection: Connection, size: int) -> Iterator[list[int]]:
-    """The keys of all records, ascending, some at a time: not every record has to fit into memory."""
-    keys: list[int] = []
+    """The keys of all records, ascending, some at a time: not every record has to fit into memory. Raises
+    DamagedFileError.
+    """
+    last: int | None = None
     query = select(RECORDS.c.key).order_by(RECORDS.c.key).limit(size)
-    while keys := list(connection.scalars(query.where(RECORDS.c.key > keys[-1]) if keys else query)):
+    while keys := list(connection.scalars(query if last is None else query.where(RECORDS.c.key > last))):
+        check_ascending(last, keys)
+        last = keys[-1]
         yield keys
 
 

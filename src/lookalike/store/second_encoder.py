@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Row, Select, Table, delete, func, select, upd
 
 from lookalike.errors import GalleryError
 from lookalike.store.batch import EncodedRecord, delete_rows, insert_rows
-from lookalike.store.database import damaged
+from lookalike.store.database import check_ascending, damaged
 from lookalike.store.edits import count_edit_of_all
 from lookalike.store.exchange import exchange_names
 from lookalike.store.facts import put_fact, remove_fact, stored_fact
@@ -109,12 +109,15 @@ def pending_records(store: Store, after: int, limit: int) -> list[int]:
     with store.begin() as connection:
         rows = list(connection.execute(query.where(RECORDS.c.key > after)))
         while rows and len(rows) >= limit:
+            check_ascending(after, (row.key for row in rows))
             last = rows[-1]
             more = list(connection.execute(query.where(RECORDS.c.key > last.key)))
             rows += (same := list(takewhile(lambda row: row.source == last.source, more)))  # noqa: B023
             if not same or len(same) < len(more):
                 break
-    return [row.key for row in rows]
+    keys = [row.key for row in rows]
+    check_ascending(after, keys)
+    return keys
 
 
 def write_beside(store: Store, encoded: Sequence[EncodedRecord], missing: Mapping[int, str]) -> None:

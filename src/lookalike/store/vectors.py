@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, or_, select
 from lookalike.errors import LookalikeError, NotFoundError, UsageError
 from lookalike.store.batch import checksum
 from lookalike.store.checksums import UNKNOWN
-from lookalike.store.database import rows_named
+from lookalike.store.database import check_ascending, rows_named
 from lookalike.store.rows import chosen_rows, chunks, damaged_vectors, driver_rows, lost_vectors, where_chosen
 from lookalike.store.schema import RECORDS, VECTORS, VECTORS_BESIDE
 from lookalike.types import Keys, Vectors
@@ -68,7 +68,8 @@ def vector_blocks(connection: Connection, size: int = 8192) -> Iterator[StoredVe
     while rows:
         with rows_named():
             query = _WITH_ID.where(VECTORS.c.key > rows[-1][0]).order_by(VECTORS.c.key).limit(size)
-            rows = driver_rows(connection, query)
+            last, rows = rows[-1][0], driver_rows(connection, query)
+            check_ascending(last, (row[0] for row in rows))
             bad += sum(not _holds(row[5], row[2], row[3], row[4]) for row in rows)
             block = _stacked(rows) if rows and not bad else None
         if block is not None:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from lookalike.store.checksums import history_checksum, record_checksum, row_checksum, thumbnail_checksum
+from lookalike.store.database import check_ascending
 from lookalike.store.kinds import WHOLE
 
 revision = "0005"
@@ -41,6 +42,7 @@ def upgrade() -> None:
             connection.execute(update, {"crc": row_checksum(*values), "of": values[0]})
     query = f"SELECT key FROM records WHERE key > :last ORDER BY key LIMIT {_TOGETHER}"
     while keys := [key for (key,) in _rows(connection, query, {"last": last})]:
+        check_ascending(last, keys)
         last = keys[-1]
         _seal(connection, {"first": keys[0], "last": last})
 
