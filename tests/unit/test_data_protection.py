@@ -33,6 +33,7 @@ from lookalike.server.jobs.cohort import MOST_PACKED, packed_cohort
 from lookalike.server.people import PeopleSettings
 from lookalike.server.uploads import store as uploads
 from lookalike.sources.inbox import InboxSource
+from lookalike.store import verified
 from lookalike.store.database import FILE
 from lookalike.store.jobs import add_job
 from lookalike.store.place import STORE_FILE
@@ -70,11 +71,12 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Used]:
     root = tmp_path_factory.mktemp("used")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(CONFIG, str(root / "config"))
+        patch.setattr(verified, "LEAST_BELIEVED", 1)  # as a large gallery
         with lookalike.open(root / "g", create=True, linked=True) as gallery:
             folder = write_pictures(root / "pictures")
             lookalike.index(gallery, [folder, _dicom(root / "one.dcm")], labels=folder / "labels.csv", patches=True)
             first = next(iter(gallery.store.records().values())).id
-            lookalike.search(gallery, id=first)
+            lookalike.search(gallery, id=first, where="not label=x")
             space_background(gallery, "base", whole=True)
             lookalike.adapt(gallery, "linear", kind="linear")
             map_gallery(gallery, method="tsne")
@@ -132,7 +134,8 @@ def _note(gallery: Gallery) -> None:
 
 
 def test_every_file_of_a_gallery_is_told(used: Used) -> None:
-    of_sqlite = {FILE, f"{FILE}-wal", f"{FILE}-shm", "*.lock"}
+    of_columns = {f"indexes/records.columns.SHA.{ending}" for ending in ("index", "json")}
+    of_sqlite = {FILE, f"{FILE}-wal", f"{FILE}-shm", "*.lock", *of_columns}
     elsewhere = (used.gallery.folder / STORE_FILE).exists()
     _compare(FILES, used.files, given={"exports/JOB.part/FILE"} | (of_sqlite if elsewhere else {STORE_FILE}))
 

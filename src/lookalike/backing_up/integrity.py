@@ -15,6 +15,7 @@ from lookalike.backups import backups_of
 from lookalike.erasing import damaged_copies
 from lookalike.errors import LookalikeError
 from lookalike.gallery import INBOX, SOURCES, Gallery
+from lookalike.indexes.column_file import COLUMNS
 from lookalike.indexes.files import faulty_files
 from lookalike.progress import tracked
 from lookalike.receiving.folder import KNOWN
@@ -128,7 +129,7 @@ def _adapters(gallery: Gallery) -> Iterator[Fault]:
 
 def _indexes(gallery: Gallery) -> Iterator[Fault]:
     """Index files that are not as they were written. They are made again by themselves."""
-    for name in gallery.store.spaces():
+    for name in (*gallery.store.spaces(), COLUMNS):
         for file in faulty_files(gallery.folder / "indexes", name):
             yield Fault(f"indexes/{file}", "does not match its checksum; it is made again at the next search")
 

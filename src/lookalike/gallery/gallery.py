@@ -20,6 +20,7 @@ from lookalike.errors import EngineError, GalleryError, ManifestMismatchError, N
 from lookalike.filters import Filter
 from lookalike.gallery.spec import spec_fields, spec_of_stored
 from lookalike.gallery.vectors import GalleryVectors
+from lookalike.indexes.column_file import ColumnFile
 from lookalike.indexes.milvus.address import EMBEDDED, engine_address
 from lookalike.indexes.milvus.connection import EngineConnection
 from lookalike.indexes.milvus.spaces import EngineSpaces
@@ -77,6 +78,8 @@ class Gallery:
             engine_address(str(engine))
         check_shape(folder, SOURCES, *_OWN)
         self.store = Store(folder, linked=linked, within=within)
+        if within is None and self.store.identity.owned and not self.store.database.is_shared:
+            self.store.keep_columns(ColumnFile(folder / "indexes", self.store))
         self._counted: tuple[int, bool] | None = None
         self._own_turn = False
         self.patience, self.encoder_note = _PATIENCE, ""

@@ -8,9 +8,9 @@ import itertools
 import threading
 import time
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,18 +19,30 @@ from sqlalchemy.sql.elements import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
 
 from lookalike.filters import And, Compare, Filter, Not, fields
+from lookalike.store.checksums import UNKNOWN
 from lookalike.store.database import POSTGRESQL, damaged
-from lookalike.store.edits import edits_of
+from lookalike.store.edits import Edits, edits_of
 from lookalike.store.lookup import Begin
-from lookalike.store.rows import CHUNK, chosen_rows, driver_rows_in_parts, where_chosen
+from lookalike.store.rows import (
+    CHUNK,
+    chosen_rows,
+    damaged_record,
+    damaged_vectors,
+    driver_rows_in_parts,
+    raw_records,
+    where_chosen,
+)
 from lookalike.store.schema import ATTRIBUTES, LABELS, RECORDS, VECTORS
 from lookalike.store.spaces import read_spaces
 from lookalike.store.value_columns import Said, ValueColumn, empty_column
+from lookalike.store.verified import Verification
 from lookalike.types import BASE, Keys
 
 MOST_HELD_IN_COLUMNS: Final = 5_000_000
 """With more the database answers: a column takes twelve bytes for each value of a record."""
 
+_NEVER: Final = -1  # no number of changes is
+_MOST_NEW: Final = 10_000  # records that are verified in a moment
 _MANY: Final = 10_000  # rows of a field
 _ANSWERS: Final = 4_000_000  # keys of the filters asked last, in all
 _ATTRIBUTES: Final = where_chosen(
@@ -83,12 +95,58 @@ class Columns:
         return mask
 
 
-class FilteredKeys:
-    """changes: gives another number after each change of the database. begin: opens a transaction."""
+class KeptColumns(Protocol):
+    """A file of columns, which were of verified records when it was written."""
 
-    def __init__(self, begin: Begin, changes: Callable[[], int]) -> None:
+    def read(self, names: Collection[str] | None) -> Columns | None:
+        """Those of some fields, of all without ``names``, as far as they are there; None without such a file."""
+
+    def is_there(self) -> bool:
+        """Whether one was written."""
+
+    def write(self, columns: Columns) -> None:
+        """Write these in the place of others."""
+
+
+class FilteredKeys:
+    """changes: gives another number after each change of the database. begin: opens a transaction. verification: of
+    what is in it. kept: the file of a large gallery's columns, if one is kept.
+    """
+
+    def __init__(self, begin: Begin, changes: Callable[[], int], verification: Verification) -> None:
         self._begin, self._count, self._lock = begin, changes, threading.Lock()
+        self._verification = verification
         self._held: tuple[int, Columns] | None = None
+        self._sound: set[str] = set()  # fields whose columns may be written: not those that are merely believed
+        self._in_file: tuple[int, int] | None = None  # edits and last key, as far as this process knows
+        self.kept: KeptColumns | None = None
+
+    def are_sound(self, names: set[str]) -> bool:
+        """Whether the columns of fields are, or will be, of verified records: all are believed, or these were when the
+        file was written, and whatever has been changed since is verified now. Raises DamagedFileError.
+        """
+        if self._verification.found_damage:
+            return False
+        if self._verification.is_believed():
+            return True
+        with self._lock:
+            self._take_from_file(names)
+            changes, held = self._count(), self._held
+            if held is None or not names <= held[1].of.keys():
+                return False
+            if held[0] != changes:
+                with self._begin() as connection:
+                    grown, edits = _grown_by_verified(connection, held[1]), edits_of(connection)
+                if grown is None:
+                    return False
+                self._held = changes, grown
+                self._keep_in_step(grown, edits)
+            return True
+
+    def says(self, name: str) -> bool:
+        """Whether some record says something in a field whose column is here, or in the file, and sound."""
+        held = self._held if not self._verification.is_believed() and self.are_sound({name}) else None
+        return held is not None and len(held[1].of[name].records) > 0
 
     def where(self, tree: Filter, deadline: float, late: Callable[[], Exception]) -> Keys | None:
         """The vector keys of the records that satisfy a filter, ascending; None if there are too many records to hold.
@@ -110,19 +168,115 @@ class FilteredKeys:
         columns = self._current({name})
         return None if columns is None else columns.of[name]
 
+    def keep(self, names: set[str]) -> None:
+        """Write the columns of some fields, of those that are held and of those that the file has, into the file of a
+        large gallery: every row has just been verified, and all of them are read now.
+        """
+        if self.kept is None:
+            return
+        with self._lock:
+            there, changes = self.kept.read(None), self._count()
+            wanted = names | (self._held[1].of.keys() if self._held is not None else set())
+            if not wanted and there is None:
+                return
+            with self._begin() as connection:
+                last = connection.scalar(select(func.max(RECORDS.c.key))) or 0
+                if last > MOST_HELD_IN_COLUMNS or not self._verification.is_large(last):
+                    return
+                columns = _with_columns(connection, _caught_up(connection, None), wanted)
+                others = _with_columns(connection, columns, (there.of.keys() if there is not None else set()) - wanted)
+            self._held, self._sound = (changes, columns), wanted
+            self._write(others)
+
     def _current(self, wanted: set[str]) -> Columns | None:
         changes, held = self._count(), self._held
         if held is not None and held[0] == changes and wanted <= held[1].of.keys():
             return held[1]
         with self._lock:
+            self._take_from_file(wanted)
             changes, held = self._count(), self._held
             with self._begin() as connection:
                 if (connection.scalar(select(func.max(RECORDS.c.key))) or 0) > MOST_HELD_IN_COLUMNS:
                     return None
-                columns = _caught_up(connection, held[1] if held else None)
+                columns = _grown_by_verified(connection, held[1]) if held is not None and self._sound else None
+                if columns is None:
+                    self._sound = set()
+                    columns = _caught_up(connection, held[1] if held else None)
                 columns = _with_columns(connection, columns, wanted - columns.of.keys())
+                edits = edits_of(connection)
             self._held = changes, columns
+            self._keep_in_step(columns, edits)
             return columns
+
+    def _take_from_file(self, names: set[str]) -> None:
+        """Have those columns of some fields that the file has and this process has not."""
+        held = self._held[1] if self._held is not None else None
+        lacking = names - held.of.keys() if held is not None else names
+        if self.kept is None or not lacking or (kept := self.kept.read(lacking)) is None:
+            return
+        self._in_file = kept.state[0], kept.last
+        if self._held is None:
+            self._held, self._sound = (_NEVER, kept), {*kept.of}
+        elif (kept.state, kept.last) == (self._held[1].state, self._held[1].last):
+            self._held = self._held[0], replace(kept, of={**self._held[1].of, **kept.of})
+            self._sound |= kept.of.keys()
+
+    def _keep_in_step(self, columns: Columns, edits: Edits) -> None:
+        """Write the file anew where it was removed, or lags so that it soon would be of no use: the columns that came
+        from it, or were read with it, and those of other fields that it has.
+        """
+        if self.kept is None or not self._sound or (not self._lags(columns, edits) and self.kept.is_there()):
+            return
+        columns = replace(columns, of={name: columns.of[name] for name in self._sound})
+        if (others := self.kept.read(None)) is not None:
+            self._in_file = others.state[0], others.last
+            if not self._lags(columns, edits):
+                return  # another process was faster
+            columns = self._with_others(columns, others)
+        self._write(columns)
+
+    def _write(self, columns: Columns) -> None:
+        if self.kept is not None:
+            self.kept.write(columns)
+            self._in_file = columns.state[0], columns.last
+
+    def _lags(self, columns: Columns, edits: Edits) -> bool:
+        """Whether half of what makes the file useless has been changed since."""
+        if self._in_file is None:
+            return False
+        edited = edits.keys_since(self._in_file[0])
+        return edited is None or len(edited) > CHUNK // 2 or columns.last - self._in_file[1] > _MOST_NEW // 2
+
+    def _with_others(self, columns: Columns, others: Columns) -> Columns:
+        rest = {name: of for name, of in others.of.items() if name not in columns.of}
+        with self._begin() as connection:
+            grown = _grown_by_verified(connection, replace(others, of=rest))
+        same = grown is not None and (grown.state, grown.last) == (columns.state, columns.last)
+        return replace(columns, of={**columns.of, **grown.of}) if grown is not None and same else columns
+
+
+def _grown_by_verified(connection: Connection, held: Columns) -> Columns | None:
+    """The columns as they are now, after the records that have been added or changed since were verified; None where
+    these are too many, or are not known. Raises DamagedFileError.
+    """
+    edited = edits_of(connection).keys_since(held.state[0])
+    newer = select(RECORDS.c.key).where(RECORDS.c.key > held.last).limit(_MOST_NEW + 1)
+    new = [*connection.scalars(newer)]
+    if edited is None or len(edited) > CHUNK or len(new) > _MOST_NEW:
+        return None
+    if not (keys := sorted(edited.union(new))):
+        return _caught_up(connection, held)
+    grown = _caught_up(connection, held)
+    views, changed = dict.fromkeys(keys, 0), np.zeros(grown.last + 1, np.bool_)
+    changed[keys] = True
+    for key in grown.owners[changed[grown.owners]].tolist():
+        views[key] += 1
+    bad = 0
+    for raw in raw_records(connection, keys):
+        bad += not raw.sound or raw.said[-1] not in (UNKNOWN, views.pop(raw.key))
+    if bad or any(views.values()):
+        raise damaged_record(bad) if bad else damaged_vectors(sum(views.values()))
+    return grown
 
 
 def _caught_up(connection: Connection, held: Columns | None) -> Columns:

@@ -12,7 +12,7 @@ import numpy as np
 from sqlalchemy import Connection, Table, func, insert, select
 
 from lookalike.errors import LookalikeError, ReadOnlyError
-from lookalike.filters import Filter
+from lookalike.filters import Filter, fields
 from lookalike.store.batch import Batch, write_batch
 from lookalike.store.beside import write_identities, write_reports, write_studies
 from lookalike.store.changes import Changes
@@ -20,7 +20,7 @@ from lookalike.store.database import READ_ONLY, errors_named, interrupted_after,
 from lookalike.store.databases import Database, database_of
 from lookalike.store.edits import count_edit, edits_of
 from lookalike.store.facts import put_fact
-from lookalike.store.filtered import FilteredKeys
+from lookalike.store.filtered import FilteredKeys, KeptColumns
 from lookalike.store.identity import check_kind, identity_from, make_identity, read_gallery_facts
 from lookalike.store.lookup import DatabaseLookup, Lookup
 from lookalike.store.memory import Held, Memory
@@ -42,6 +42,7 @@ FILTER_SECONDS: Final = 60.0
 """A filter may take this long, unless ``Store.limit_filters`` says otherwise."""
 
 _SEAL: Final = "index of"
+_COLUMNS: Final = "columns"  # the fact that names the file of columns
 _PATIENCE: Final = 0.02  # seconds: the check is short, but lets other threads run
 
 
@@ -77,7 +78,7 @@ class Store:
         self._verification = Verification(self.begin, self.note, self.database.place)
         self._verified: set[str] = set()  # tables beside the records
         self._turns = FilterTurns(FILTER_SECONDS)
-        self._filtered = FilteredKeys(self.begin, self.changes)
+        self._filtered = FilteredKeys(self.begin, self.changes, self._verification)
         self._same_fields = SameFields(self.begin)
         self._fields: tuple[int, dict[str, bool]] = -1, {}
 
@@ -94,6 +95,10 @@ class Store:
         """Raise ReadOnlyError, with what to do, where nothing may be written."""
         if self._closed:
             raise ReadOnlyError(self._closed)
+
+    def keep_columns(self, file: KeptColumns) -> None:
+        """Keep the columns that filters are answered from in a file, which processes after this one begin with."""
+        self._filtered.kept = file
 
     def close(self) -> None:
         """Close the database's connections."""
@@ -201,6 +206,18 @@ class Store:
             if known == after:
                 put_fact(connection, f"{_SEAL} {space}", sha256)
         return known in (sha256, after)
+
+    def columns_seal(self) -> str:
+        """The SHA-256 of the file of columns that was written last; "" if none was."""
+        return self.noted(_COLUMNS)
+
+    def seal_columns(self, sha256: str, edits: int) -> None:
+        """Note the SHA-256 of a file of columns, made after so many edits: no other one is believed. Nothing is noted
+        where a record has been changed or removed since.
+        """
+        with self.begin(write=True) as connection:
+            if edits_of(connection).number == edits:
+                put_fact(connection, _COLUMNS, sha256)
 
     # Writing
 
@@ -324,7 +341,12 @@ class Store:
         """Verify every record and the database's indexes, once in the life of this object (``verified``): damage that
         left a record out of a filter or a count would not be seen. Raises DamagedFileError, BusyError.
         """
-        self._verification.ensure(self._turns.seconds)
+        self._verify_and_keep(set())
+
+    def _verify_and_keep(self, names: set[str]) -> None:
+        """The same, and keep the columns of some fields, which are then of verified records."""
+        if self._verification.ensure(self._turns.seconds):
+            self._filtered.keep(names)
 
     def verify_rows(self, *tables: Table) -> None:
         """Verify all of some tables of what is said beside the records, once in the life of this object: a row that
@@ -340,15 +362,17 @@ class Store:
         """Verify all of that again where a large gallery was verified long ago, so that no process waits for it. Raises
         DamagedFileError.
         """
-        self._verification.renew()
+        if self._verification.renew():
+            self._filtered.keep(set())
 
     def keys_where(self, tree: Filter) -> Keys:
         """The vector keys of the records that satisfy a filter, ascending. Raises SlowFilterError, BusyError."""
-        self.verify()
+        self._verify_columns(fields(tree))
         with self._turns.turn(tree) as deadline:
             held = self._filtered.where(tree, deadline, self._turns.too_slow)
         if held is not None:
             return held
+        self.verify()
         matching = select(RECORDS.c.key).where(condition(tree))
         query = select(VECTORS.c.key).where(VECTORS.c.record.in_(matching)).order_by(VECTORS.c.key)
         with self.begin_filtered(tree) as connection:
@@ -356,8 +380,13 @@ class Store:
 
     def column(self, name: str) -> ValueColumn | None:
         """What the records say in a field, or as "label" or "patient"; None if there are too many records to hold."""
-        self.verify()
+        self._verify_columns({name})
         return self._filtered.column(name)
+
+    def _verify_columns(self, names: set[str]) -> None:
+        """Have the columns of fields be of verified records. Raises DamagedFileError, BusyError."""
+        if not self._filtered.are_sound(names):
+            self._verify_and_keep(names)
 
     # Reading, from the database or from memory
 
@@ -414,6 +443,8 @@ class Store:
 
     def has_field(self, name: str) -> bool:
         """Whether any record has an attribute of that name."""
+        if self._filtered.says(name):
+            return True
         self.verify()
         changes, (known_at, known) = self.changes(), self._fields
         if known_at == changes and name in known:

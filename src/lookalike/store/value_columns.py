@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import re
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
@@ -38,6 +38,14 @@ class Values:
         self._numbers: list[float] = []  # NaN for what is none
         self._array: NDArray[np.float64] = np.empty(0)
         self._lower: tuple[str, NDArray[np.int64]] = "", np.empty(0, np.int64)
+
+    @classmethod
+    def of(cls, texts: Sequence[str], numbers: NDArray[np.float64]) -> Values:
+        """Those of these texts, and what they are as numbers, in this order."""
+        found = cls()
+        found._codes = {text: code for code, text in enumerate(texts)}
+        found._numbers = numbers.tolist()
+        return found
 
     def numbered(self, said: Iterable[Said]) -> NDArray[np.int64]:
         """(n, 2): the records' keys and the numbers of what they say; new values are noted."""
