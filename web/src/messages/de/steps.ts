@@ -21,6 +21,11 @@ export const STEPS: Sentences = [
   [/^sizes of the gallery$/, "Größen der Galerie"],
   [/^method (\S+)$/, "Verfahren $1"],
   [/^copying$/, "kopiert"],
+  [
+    /^the cluster is gone: waiting for its head to be started again$/,
+    "der Cluster ist nicht da: wartet, bis sein Kopf wieder gestartet ist",
+  ],
+  [/^the cluster is there again$/, "der Cluster ist wieder da"],
 ];
 
 /** Names of what is counted; of a result's own fields those that jobs tell. */
