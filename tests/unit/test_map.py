@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +20,25 @@ from lookalike.mapping.layout import FEWEST_RECORDS, lay_out, unit_square
 from lookalike.store import Batch, NewRecord
 from lookalike.verbs.adapt import adapt
 from lookalike.verbs.map import MapResult, kept_drawing, kept_map, map_gallery
+from started import ran
 
 MakeGallery = Callable[..., Gallery]
+# UMAP is compiled first, for ten seconds and more, in each process of a test run.
+COMPILED = pytest.mark.slow
+METHODS = ["tsne", pytest.param("umap", marks=COMPILED)]
+INTERPRETED = """
+import json, sys
+from lookalike.gallery import open_gallery
+from lookalike.verbs.map import map_gallery
+maps, told = [], []
+with open_gallery(sys.argv[1]) as gallery:
+    for seed in (0, 0, 1):
+        made = map_gallery(gallery, method="umap", seed=seed, progress=lambda *done: told.append(done))
+        maps.append([made.cached, made.method, made.parameters["seed"], made.ids, made.x, made.y])
+        for path in (gallery.folder / "maps").iterdir():
+            path.unlink()
+print(json.dumps([maps, told]))
+"""
 
 
 def add(gallery: Gallery, start: int, count: int, groups: int = 3) -> None:
@@ -44,7 +63,7 @@ def forget(gallery: Gallery) -> None:
         path.unlink()
 
 
-@pytest.mark.parametrize("method", ["tsne", "umap"])
+@pytest.mark.parametrize("method", METHODS)
 def test_the_same_seed_gives_the_same_map_and_another_seed_another(make_gallery: MakeGallery, method: str) -> None:
     if method == "umap":
         pytest.importorskip("umap", reason="lookalike[maps] is not installed")
@@ -60,7 +79,7 @@ def test_the_same_seed_gives_the_same_map_and_another_seed_another(make_gallery:
         assert other.x != first.x
 
 
-@pytest.mark.parametrize("method", ["tsne", "umap"])
+@pytest.mark.parametrize("method", METHODS)
 def test_neighbours_stay_neighbours(method: str) -> None:
     if method == "umap":
         pytest.importorskip("umap", reason="lookalike[maps] is not installed")
@@ -72,6 +91,22 @@ def test_neighbours_stay_neighbours(method: str) -> None:
     # Noise has no groups to keep: the bound above says something.
     drawn = np.random.default_rng(0).random((150, 2)).astype(np.float32)
     assert trustworthiness(vectors, drawn, n_neighbors=5, metric="cosine") < 0.65
+
+
+@pytest.mark.skipif(find_spec("umap") is None, reason="lookalike[maps] is not installed")
+def test_umap_of_a_seed_is_the_same_and_tells_its_epochs(
+    make_gallery: MakeGallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")  # of so few records it is done sooner than compiled
+    gallery = make_gallery()
+    add(gallery, 0, 12)
+    done = ran("-c", INTERPRETED, gallery.folder)
+    assert done.returncode == 0, done.stderr
+    (first, again, other), told = json.loads(done.stdout)
+    assert first == again == [False, "umap", 0, *again[3:]]
+    assert sorted(first[3]) == sorted(record.id for record in gallery.store.records().values())
+    assert (other[:3], other[4] != first[4]) == ([False, "umap", 1], True)
+    assert 0 < told[0][1] == told[-1][0]
 
 
 def test_places_fill_the_unit_square_with_one_scale() -> None:
@@ -95,7 +130,7 @@ def test_a_handful_of_records(make_gallery: MakeGallery, count: int) -> None:
     assert ("layout" in result.parameters) == (count < FEWEST_RECORDS)
 
 
-@pytest.mark.parametrize("method", ["tsne", "umap"])
+@pytest.mark.parametrize("method", METHODS)
 def test_pictures_that_are_all_the_same(method: str) -> None:
     if method == "umap":
         pytest.importorskip("umap", reason="lookalike[maps] is not installed")
@@ -239,7 +274,7 @@ def test_what_cannot_be_mapped(make_gallery: MakeGallery, options: dict[str, obj
     assert not Path(gallery.folder / "maps").exists()
 
 
-@pytest.mark.parametrize("method", ["tsne", "umap"])
+@pytest.mark.parametrize("method", METHODS)
 def test_of_many_records_a_sample_is_fitted_and_the_others_lie_beside_their_neighbours(
     monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
@@ -261,6 +296,7 @@ def test_of_many_records_a_sample_is_fitted_and_the_others_lie_beside_their_neig
     np.testing.assert_array_equal(plane, again)
 
 
+@COMPILED
 def test_the_epochs_of_umap_are_told() -> None:
     pytest.importorskip("umap", reason="lookalike[maps] is not installed")
     told: list[tuple[int, int]] = []
