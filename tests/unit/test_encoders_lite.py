@@ -84,13 +84,14 @@ def test_weight_file_is_read_as_torch_reads_it() -> None:
 
 
 def test_any_damage_to_the_weights_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """200 random flips, cuts and zeroed stretches of a copy."""
+    """40 random flips, cuts and zeroed stretches of a copy that was loaded when it was sound."""
     original = lite.weights_path(lite.LITE0).read_bytes()
     copy = tmp_path / "weights.pth"
     shutil.copy(lite.weights_path(lite.LITE0), copy)
     monkeypatch.setattr(lite, "weights_path", lambda network: copy)
+    assert encoders.load("lite0-inner").spec.dim == 384
     rng = np.random.default_rng(0)
-    for trial in range(200):
+    for trial in range(40):
         start = int(rng.integers(0, len(original) - 1))
         length = int(rng.integers(1, 4096))
         piece = original[start : start + length]
