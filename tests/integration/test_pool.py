@@ -21,7 +21,9 @@ from drawing_processes import stopped
 
 from awaited import PATIENCE
 from conftest import texture
+from lookalike.readers import limits
 from lookalike.readers import pool as pool_module
+from lookalike.readers import process as process_module
 from lookalike.readers.events import Event, Finished, Frame
 from lookalike.readers.pool import ReaderPool
 from lookalike.readers.process import Process
@@ -53,6 +55,11 @@ class Reader:
             yield Image(pixels=np.zeros((1, 64, 64, 1), np.uint16), frame=0, frames=2)
             while True:
                 pass
+        if deed == "sleep":
+            time.sleep(3600)
+        if deed == "wait":
+            while (files[0].parent / "busy").exists():
+                time.sleep(0.01)
         if deed == "memory":
             bytearray(8 << 30)
         if deed == "recursion":
@@ -162,8 +169,11 @@ def test_a_file_that_never_ends_is_given_up(evil: Path, pool: ReaderPool, monkey
     (zygote,) = set(psutil.Process().children()) - others
     with monkeypatch.context() as patched:
         # Of the file's time one second is left once the first frame has come, however long that has taken.
-        patched.setattr(pool_module, "SECONDS_A_FRAME", 1.0 - pool_module.SECONDS_A_FILE)
+        patched.setattr(pool_module, "SECONDS_A_FRAME", 1.0 - limits.SECONDS_A_FILE)
         assert summary(pool.read(write(evil, "hang"))) == ["1 timeout"]
+    with monkeypatch.context() as patched:
+        patched.setattr(limits, "SECONDS_A_FILE", 0.5)
+        assert summary(pool.read(write(evil, "sleep"))) == ["0 timeout"]
     events = pool.read(write(evil, "fine 2"))
     assert isinstance(next(events), Frame)
     assert len(zygote.children()) == 1  # the one that reads now
@@ -183,6 +193,21 @@ def test_a_file_is_not_blamed_for_the_time_that_its_process_takes_to_start(tmp_p
         assert not starting.is_alive()
     finally:
         process.kill()
+
+
+def test_a_file_is_not_given_up_because_others_keep_the_processors_busy(
+    evil: Path, pool: ReaderPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its time is what its process works, not what passes by the clock."""
+    assert summary(pool.read(write(evil, "fine"))) == ["1"]
+    monkeypatch.setattr(limits, "SECONDS_A_FILE", 1.0)
+    monkeypatch.setattr(process_module, "SLOWED", PATIENCE)
+    busy = evil / "busy"
+    busy.touch()
+    ends = threading.Timer(1.5 * limits.SECONDS_A_FILE, busy.unlink)
+    ends.start()
+    assert summary(pool.read(write(evil, "wait"))) == ["1"]
+    ends.join()
 
 
 def test_a_file_that_leaves_the_process_broken_does_not_cost_the_next_one(evil: Path, pool: ReaderPool) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import secrets
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,9 +13,9 @@ from typing import Any, Final, Literal
 from lookalike.errors import UnreadableImageError
 from lookalike.readers import named_as_volume
 from lookalike.readers.deidentified_header import Deidentification
-from lookalike.readers.limits import SECONDS_A_FILE, SECONDS_A_FRAME, seconds_of_text
+from lookalike.readers.limits import seconds_of_decoding
 from lookalike.readers.once import MadeOnce, stamped
-from lookalike.readers.process import Process, seconds_of_reading
+from lookalike.readers.process import Deadline, Process, seconds_of_reading
 from lookalike.readers.source_image import SourceImage, source_image_of
 from lookalike.types import Preprocessing, VolumeRecipe
 
@@ -205,10 +204,10 @@ class _Drawer:
         process, files = self._process, request["files"]
         if process is None:  # closed meanwhile
             raise EOFError
-        text = seconds_of_text((request.get("deidentification") or request["volumes"])["burned_in"])
-        allowed = SECONDS_A_FILE + SECONDS_A_FRAME * len(files) + sum(map(seconds_of_reading, files)) + text
-        process.send(json.dumps(request).encode())
-        message = process.receive(time.monotonic() + allowed)
+        burned_in = (request.get("deidentification") or request["volumes"])["burned_in"]
+        seconds = seconds_of_decoding(len(files), burned_in)
+        process.send(json.dumps({**request, "seconds": seconds}).encode())
+        message = process.receive(Deadline(seconds, sum(map(seconds_of_reading, files))))
         if message is None:
             self._end_child()
             raise UnreadableImageError("timeout")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import json
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
@@ -21,7 +20,7 @@ from lookalike.readers import format_of, named_as_volume, read, series_of
 from lookalike.readers.deidentified_header import Deidentification
 from lookalike.readers.geometry import SeriesPart
 from lookalike.readers.grouping import SliceFile, volume_files
-from lookalike.readers.limits import SECONDS_A_FILE, seconds_of_text
+from lookalike.readers.limits import limit_time
 from lookalike.readers.source_image import describe_source_image
 from lookalike.readers.without_identity import without_identity
 from lookalike.readers.zygote import serve_zygotes
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 
     from lookalike.grey import GreyMap
 
-_SECONDS_ALONE: Final = int(4 * SECONDS_A_FILE)
 _QUALITY: Final = 92
 _LARGEST_HEADER: Final = 16 << 20  # bytes: the other end keeps it
 
@@ -40,10 +38,10 @@ _LARGEST_HEADER: Final = 16 << 20  # bytes: the other end keeps it
 def serve_drawing(connection: Connection, _alone: bool) -> None:
     """Serve requests for one item until the other end is closed."""
     while True:
-        signal.alarm(0)
+        limit_time(0)
         try:
             request = json.loads(connection.recv_bytes())
-            signal.alarm(_SECONDS_ALONE + len(request["files"]) + int(seconds_of_text(_asked_of_text(request))))
+            limit_time(request["seconds"])
             answer = _answer(request)
         except (BrokenPipeError, EOFError):
             return
@@ -59,10 +57,6 @@ def serve_drawing(connection: Connection, _alone: bool) -> None:
         except Exception:
             answer = _refusal("damaged-pixels")
         connection.send_bytes(answer)
-
-
-def _asked_of_text(request: Mapping[str, Any]) -> str:
-    return str((request.get("deidentification") or request["volumes"])["burned_in"])
 
 
 def _refusal(reason: str) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import resource
+import signal
 from typing import Final
 
 from lookalike.errors import UnreadableImageError
@@ -15,15 +16,34 @@ MAX_PICTURES: Final = 2000  # of one file: each becomes a record, however small 
 MAX_INFLATED: Final = 1 << 29  # bytes of a deflated DICOM data set
 MEMORY_BYTES: Final = 1792 << 20  # address space of a decoding process
 MOST_BYTES_SENT: Final = 96 << 20  # of a file that is made anew without identity
-SECONDS_A_FILE: Final = 15.0
+SECONDS_A_FILE: Final = 15.0  # of processor time
+SLOWED: Final = 4  # times as long by the clock: others may keep the processors busy
 BYTES_A_SECOND: Final = 20 << 20  # read rate of a slow disk: time allowed for reading a file
-SECONDS_A_FRAME: Final = 0.25  # time allowed in addition for each frame
+SECONDS_A_FRAME: Final = 0.25  # of processor time, in addition for each frame
 SECONDS_OF_TEXT: Final = 90.0  # time allowed in addition where text is looked for in a picture
 
 
 def seconds_of_text(burned_in: str) -> float:
     """How much longer a picture may take where text in it is looked for (``burned_in.BurnedIn``)."""
     return 0.0 if burned_in == "keep" else SECONDS_OF_TEXT
+
+
+def seconds_of_decoding(files: int, burned_in: str) -> float:
+    """Of processor time, which an item of so many files may take."""
+    return SECONDS_A_FILE + SECONDS_A_FRAME * files + seconds_of_text(burned_in)
+
+
+def limit_time(seconds: float) -> None:
+    """End this process once it has taken so many seconds of processor time from now; or, should nobody wait for it any
+    more, twice as long by the clock as somebody would (``SLOWED``). 0: no limit.
+    """
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.alarm(math.ceil(2 * SLOWED * seconds))
+
+
+def time_left() -> float:
+    """Seconds of processor time until this process is ended."""
+    return signal.getitimer(signal.ITIMER_PROF)[0]
 
 
 def check_size(rows: int, columns: int, samples: int, frames: int) -> None:

@@ -26,9 +26,9 @@ from lookalike.readers import named_as_volume
 from lookalike.readers.events import Event, Finished, Frame, ReportRead, file_identity_of, frame_of_message
 from lookalike.readers.geometry import series_part_of
 from lookalike.readers.grouping import SliceFile
-from lookalike.readers.limits import SECONDS_A_FILE, SECONDS_A_FRAME, seconds_of_text
+from lookalike.readers.limits import SECONDS_A_FRAME, seconds_of_decoding, seconds_of_text
 from lookalike.readers.pairs import files_of
-from lookalike.readers.process import Process, seconds_of_reading
+from lookalike.readers.process import Deadline, Process, seconds_of_reading
 from lookalike.readers.zygote import NAME, SKIP
 from lookalike.text import file_name, plain_text
 from lookalike.types import Item, Preprocessing, Refusal, SetApart, VolumeRecipe
@@ -218,9 +218,9 @@ class ReaderPool:
     def _exchange(self, process: Process, task: _Task, sink: _Sink, known: _Asked) -> str | None:
         """The exchange of messages for one file. Returns a reason code, or None if all went well; raises
         UnreadableImageError with the process's reason."""
-        text = seconds_of_text(self.volumes.burned_in)
-        decoding = SECONDS_A_FILE + SECONDS_A_FRAME * (len(task.files) - 1) + text
-        deadline = time.monotonic() + decoding + sum(map(seconds_of_reading, task.files))
+        burned_in = self.volumes.burned_in
+        seconds = seconds_of_decoding(len(task.files), burned_in)
+        deadline = Deadline(seconds, sum(map(seconds_of_reading, task.files)))
         send, name, file, sha256 = process.send, task.name, file_name(task.files[0]), ""
         process.served += 1
         request = {
@@ -232,6 +232,7 @@ class ReaderPool:
             "ask": known.known is not None,
             "recipe": self._recipe,
             "volumes": self._volumes,
+            "seconds": seconds,
         }
         send(json.dumps(request).encode())
         while (message := process.receive(deadline)) is not None:
@@ -239,7 +240,7 @@ class ReaderPool:
             header = json.loads(message[:head])
             if header["kind"] == "digest":
                 sha256 = header["sha256"]
-                deadline = time.monotonic() + decoding
+                deadline = Deadline(seconds)
                 answer = known.answer(sha256)
                 if answer:
                     send(answer)
@@ -249,7 +250,7 @@ class ReaderPool:
                 waited = time.monotonic()
                 if not sink.put(_part(name, file, sha256, header, memoryview(message)[head + 1 :])):
                     return "stopped"
-                deadline += SECONDS_A_FRAME + text + time.monotonic() - waited
+                deadline.prolong(SECONDS_A_FRAME + seconds_of_text(burned_in), time.monotonic() - waited)
             elif header["kind"] == "refused":
                 raise UnreadableImageError(header["reason"], str(header.get("detail", "")))
             else:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from lookalike.forking import AS_IT_IS, fork
-from lookalike.readers.limits import BYTES_A_SECOND
+from lookalike.readers.limits import BYTES_A_SECOND, SLOWED
 from lookalike.readers.zygote import HEAVY, READY, STOP
 
 # What a decoding process is told of the environment, where keys and passwords may stand.
@@ -24,6 +24,22 @@ _KEPT: Final = re.compile(r"PATH|HOME|TZ|LANG|LC_\w+|LD_LIBRARY_PATH|PYTHON\w*|V
 _SINGLE: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "MALLOC_ARENA_MAX")
 _STARTING: Final = 300.0  # seconds for a child to start, which loads libraries where it is the first one
 _MAX_MESSAGE: Final = 128 << 20  # bytes: a volume of 480 x 480 x 240; a larger message comes from a broken decoder
+
+
+class Deadline:
+    """Until when a child is waited for. seconds: of processor time, of which it was told that it may take them
+    (``limits.limit_time``); reading: by the clock, in addition, for a slow disk.
+    """
+
+    def __init__(self, seconds: float, reading: float = 0.0) -> None:
+        now = time.monotonic()
+        self.earliest = now + seconds  # before that its own limit cannot have ended it
+        self.latest = now + SLOWED * seconds + reading
+
+    def prolong(self, seconds: float, waited: float) -> None:
+        """Allow so many seconds more, after so many by the clock in which the child was not waited for."""
+        self.earliest += seconds + waited
+        self.latest += SLOWED * seconds + waited
 
 
 class Process:
@@ -66,13 +82,20 @@ class Process:
             raise BrokenPipeError
         self._child.send_bytes(message)
 
-    def receive(self, deadline: float) -> bytes | None:
-        """The child's next message, or None once the deadline has passed. Raises OSError, EOFError if it has ended."""
+    def receive(self, deadline: Deadline) -> bytes | None:
+        """The child's next message, or None if it takes longer than it may. Raises OSError, EOFError if it has ended
+        otherwise.
+        """
         if self._child is None:
             raise EOFError
-        if not self._arrived.poll(max(0.0, deadline - time.monotonic()) * 1000):
+        if not self._arrived.poll(max(0.0, deadline.latest - time.monotonic()) * 1000):
             return None
-        return self._child.recv_bytes(_MAX_MESSAGE)
+        try:
+            return self._child.recv_bytes(_MAX_MESSAGE)
+        except (OSError, EOFError):
+            if time.monotonic() < deadline.earliest:
+                raise
+            return None
 
     def stop(self) -> None:
         """Kill the child, if there is one; another one can be asked for."""

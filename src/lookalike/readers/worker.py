@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -17,20 +16,17 @@ from dataclasses import asdict
 from functools import cache, partial
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from lookalike.errors import UnreadableImageError
 from lookalike.grey import MASK
 from lookalike.readers import identity_in, kind_of_file, read, report_in, series_of
 from lookalike.readers.confine import run_confined
 from lookalike.readers.labelmaps import marks_an_image
-from lookalike.readers.limits import SECONDS_A_FILE, seconds_of_text
+from lookalike.readers.limits import SECONDS_A_FRAME, limit_time, seconds_of_text, time_left
 from lookalike.readers.pairs import open_regular
 from lookalike.readers.zygote import NAME, SKIP, serve_zygotes
 from lookalike.types import Image, Preprocessing, VolumeRecipe
-
-# ``pool`` kills a process that takes too long; if ``pool`` is gone, the process must end by itself.
-_SECONDS_ALONE: Final = int(2 * SECONDS_A_FILE)
 
 
 def serve_decoding(connection: Connection, alone: bool) -> None:
@@ -38,7 +34,7 @@ def serve_decoding(connection: Connection, alone: bool) -> None:
     otherwise each is read in a thread that is confined further.
     """
     while True:
-        signal.alarm(0)
+        limit_time(0)
         try:
             request = json.loads(connection.recv_bytes())
         except EOFError:
@@ -62,9 +58,8 @@ def serve_decoding(connection: Connection, alone: bool) -> None:
 
 def _answer(connection: Connection, request: Mapping[str, Any]) -> None:
     files = [Path(file) for file in request["files"]]
+    limit_time(request["seconds"])
     digest, sort = _digest(files), request["whole"]
-    text = seconds_of_text(request["volumes"]["burned_in"])
-    signal.alarm(_SECONDS_ALONE + len(files) + int(text))
     kind = kind_of_file(files[0])
     # Before asking whether it is known: a slice counts for its volume, however often it was read.
     if sort and not kind and len(files) == 1 and (part := series_of(files[0])):
@@ -72,6 +67,7 @@ def _answer(connection: Connection, request: Mapping[str, Any]) -> None:
         return
     _send(connection, {"kind": "digest", "sha256": digest})
     asked = connection.recv_bytes() if request["ask"] else b""
+    limit_time(request["seconds"])  # a large file takes its time already to be digested
     if asked == NAME:
         _send_identity(connection, files)
     if asked in (NAME, SKIP):
@@ -170,9 +166,10 @@ def _send_views(connection: Connection, image: Image, recipe: Preprocessing, vol
             **of_image,
         }
         of_image = {}  # with the first view alone: a volume may have thousands of files
-        signal.alarm(0)  # the other end may be busy for long
+        left = time_left()
+        limit_time(0)  # the other end may be busy for long
         _send(connection, header, view.input.data, view.thumbnail)
-        signal.alarm(_SECONDS_ALONE + int(seconds_of_text(volumes.burned_in)))
+        limit_time(left + SECONDS_A_FRAME + seconds_of_text(volumes.burned_in))
 
 
 def _send(connection: Connection, header: Mapping[str, Any], *blobs: bytes | memoryview) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.errors import MissingExtraError, UsageError
-from lookalike.readers.process import Process, seconds_of_reading
+from lookalike.readers.process import Deadline, Process, seconds_of_reading
 from lookalike.text import one_line
 
 _WORKER: Final = "lookalike.sources.vector_files.worker"
 _ROWS: Final = 2048  # vectors asked for at once
 _TOLD: Final = 8192  # rows of the columns asked for at once
-_SECONDS: Final = 120.0
+_SECONDS: Final = 120.0  # of processor time
 _SLOW: Final = 40  # a file of an array a picture is read so many times slower than a disk
 
 
@@ -80,10 +79,10 @@ class VectorFile:
         self._end()
 
     def _ask(self, what: str, first: int, last: int) -> tuple[dict[str, Any], bytes]:
-        request = {**self._opened, "what": what, "first": first, "last": last}
+        request = {**self._opened, "what": what, "first": first, "last": last, "seconds": self._seconds}
         try:
             self._process.send(json.dumps(request).encode())
-            message = self._process.receive(time.monotonic() + self._seconds)
+            message = self._process.receive(Deadline(self._seconds))
         except (OSError, EOFError, ValueError):
             self._refuse("the process that read it died of it: it is damaged")
         if message is None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lookalike.errors import LookalikeError, MissingExtraError
+from lookalike.readers.limits import limit_time
 from lookalike.readers.zygote import serve_zygotes
 from lookalike.sources.vector_files.arrays import find_in_npy, find_in_npz
 from lookalike.sources.vector_files.faiss_flat import find_in_faiss
@@ -39,10 +40,12 @@ def serve_vectors(connection: Connection, _alone: bool) -> None:
     """Serve requests for one file until the other end is closed: "open" first, then "told" and "rows" by number."""
     found: FoundVectors | None = None
     while True:
+        limit_time(0)
         try:
             request = json.loads(connection.recv_bytes())
         except EOFError:
             return
+        limit_time(request["seconds"])
         try:
             if found is None:
                 finder = FINDERS[Path(request["file"]).suffix.lower()]
