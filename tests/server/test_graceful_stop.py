@@ -123,12 +123,11 @@ def test_what_is_under_way_is_answered(tmp_path: Path) -> None:
 
 
 def test_a_training_is_taken_up_again(tmp_path: Path) -> None:
-    """Also what cannot be repeated after a crash: its process was ended before anything came of it."""
-    folder = make_gallery(tmp_path)
-    # The training runs until then, since it waits for its turn to write.
-    with open_gallery(folder) as other, other.writing(), serving(folder, cold=True) as server:
-        first = server.post("/adapt", {"name": "s", "kind": "linear"}).headers["location"]
-        second = server.post("/evaluate", {"folds": 2}).headers["location"]
+    """Also what cannot be repeated after a crash, behind a job that runs until then: it waits for its turn to write."""
+    folder, more = make_gallery(tmp_path), f"more={tmp_path / 'pictures'}"
+    with open_gallery(folder) as other, other.writing(), serving(folder, "--import", more, cold=True) as server:
+        first = server.post("/index", {"import": "more"}).headers["location"]
+        second = server.post("/adapt", {"name": "s", "kind": "linear"}).headers["location"]
         server.wait(first, lambda job: job["state"] == "running")
         assert told_to_end(server.process, server.process.children(recursive=True)) == 0
     with serving(folder) as server:
