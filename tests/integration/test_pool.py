@@ -210,6 +210,16 @@ def test_a_file_is_not_given_up_because_others_keep_the_processors_busy(
     ends.join()
 
 
+def test_a_large_file_has_time_to_be_digested(evil: Path, pool: ReaderPool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "SECONDS_A_FILE", 0.1)
+    (large,) = write(evil, "fine")
+    with large.open("r+b") as file:
+        file.truncate(2 << 30)  # which takes a second or more
+    (event,) = pool.read([large], known=lambda _sha256: True)
+    assert isinstance(event, Finished)
+    assert event.known
+
+
 def test_a_file_that_leaves_the_process_broken_does_not_cost_the_next_one(evil: Path, pool: ReaderPool) -> None:
     assert summary(pool.read(write(evil, "poison", "fine", "fine"))) == ["1", "1", "1"]
 

@@ -220,7 +220,8 @@ class ReaderPool:
         UnreadableImageError with the process's reason."""
         burned_in = self.volumes.burned_in
         seconds = seconds_of_decoding(len(task.files), burned_in)
-        deadline = Deadline(seconds, sum(map(seconds_of_reading, task.files)))
+        reading = sum(map(seconds_of_reading, task.files))
+        deadline = Deadline(seconds, reading)
         send, name, file, sha256 = process.send, task.name, file_name(task.files[0]), ""
         process.served += 1
         request = {
@@ -233,6 +234,7 @@ class ReaderPool:
             "recipe": self._recipe,
             "volumes": self._volumes,
             "seconds": seconds,
+            "reading": reading,
         }
         send(json.dumps(request).encode())
         while (message := process.receive(deadline)) is not None:

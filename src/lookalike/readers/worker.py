@@ -58,7 +58,7 @@ def serve_decoding(connection: Connection, alone: bool) -> None:
 
 def _answer(connection: Connection, request: Mapping[str, Any]) -> None:
     files = [Path(file) for file in request["files"]]
-    limit_time(request["seconds"])
+    limit_time(request["seconds"] + request["reading"])
     digest, sort = _digest(files), request["whole"]
     kind = kind_of_file(files[0])
     # Before asking whether it is known: a slice counts for its volume, however often it was read.
@@ -67,7 +67,7 @@ def _answer(connection: Connection, request: Mapping[str, Any]) -> None:
         return
     _send(connection, {"kind": "digest", "sha256": digest})
     asked = connection.recv_bytes() if request["ask"] else b""
-    limit_time(request["seconds"])  # a large file takes its time already to be digested
+    limit_time(request["seconds"])
     if asked == NAME:
         _send_identity(connection, files)
     if asked in (NAME, SKIP):
