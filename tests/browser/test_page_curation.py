@@ -21,7 +21,7 @@ from lookalike.verbs.jobs import end_job, submit_job
 from lookalike.verbs.keys import add_key
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Locator, Page, Route
 
 pytestmark = pytest.mark.usefixtures("keys_of_its_own")
 MakePage = Callable[..., Any]
@@ -349,11 +349,23 @@ def test_a_reader_sees_findings_and_decides_nothing(
     with serving(tmp_path / "gallery") as address:
         asking = {"Authorization": f"Bearer {keys['contributor']}"}
         page = page_without_errors(expected="40[13]")
+        unknown: list[Route] = []  # who asks: that answer comes late
+
+        def hold(route: Route) -> None:
+            unknown.append(route)
+
+        page.route("**/api/v1/gallery", hold)
         page.goto(f"{address}#/gallery")
         page.get_by_test_id("key").fill(keys["reader"])
         page.keyboard.press("Enter")
         page.get_by_test_id("gallery-page-duplicates").click()
         page.get_by_test_id("finding").first.wait_for()
+        offered = [page.get_by_test_id(name) for name in ("decide-keep", "drop", "audit-start", "add-images")]
+        assert [each.count() for each in offered] == [0, 0, 0, 0]
+        for each in unknown:
+            each.continue_()
+        page.unroute("**/api/v1/gallery", hold)
+        page.get_by_test_id("encoder-note").filter(has_text="photographs").wait_for()
         assert [page.get_by_test_id(name).count() for name in ("decide-keep", "drop", "audit-start")] == [0, 0, 0]
         page.get_by_test_id("finding").first.focus()
         page.keyboard.press("b")

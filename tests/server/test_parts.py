@@ -514,11 +514,11 @@ def test_a_whole_gallery_is_reached_by_no_route_unawares() -> None:
     }
     allowed["readings.py"] = {
         "readings.give_readings(service.gallery,",  # of records that the caller was found to see
-        *(f"readings.{name}(service.gallery" for name in ("list_rounds", "list_readings", "reading_agreement")),
+        *(f"readings.{name}(service.gallery" for name in ("list_rounds", "list_readings")),
         *(f"readings.{name}(service.gallery" for name in ("start_round", "close_round")),
         "readings.list_readers(service.gallery)",  # their names, for who sees all
-        "readings.adjudicate(service.gallery,",  # for who sees all
-        "readings.adjudicate(\n        service.gallery,",
+        "adjudicate.reading_agreement(service.gallery,",
+        "adjudicate.adjudicate(\n        service.gallery,",  # for who sees all
     }
     allowed["labels.py"] = {"records.label_each(service.gallery,"}  # of records that the caller was found to see
     allowed["cohorts.py"] = {  # for who sees all: the routes that write and export are of the whole gallery

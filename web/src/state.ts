@@ -10,6 +10,8 @@ import type { Gallery } from "./types";
 comeBack();
 export const route = signal<Route>(routeOf(location.hash));
 export const gallery = signal<Gallery | null>(null);
+/** Whether the caller may change something here: not as long as it is not known who asks. */
+export const mayChange = computed(() => gallery.value !== null && gallery.value.role !== "reader");
 export const galleryProblem = signal<string>("");
 export const asking = computed<Asking>(() => route.value.asking);
 

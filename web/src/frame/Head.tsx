@@ -6,7 +6,7 @@ import { others } from "../galleries";
 import { isHelpOpen } from "../keyboard";
 import { messages } from "../messages";
 import { result } from "../search";
-import { asking, canUndo, gallery, go, route, undo } from "../state";
+import { asking, canUndo, gallery, go, route, undo, mayChange } from "../state";
 import { session, signOut } from "../session";
 import { say } from "../ui/notice";
 import { theme, toggleTheme } from "../ui/theme";
@@ -79,7 +79,7 @@ export function Head() {
         >
           {theme.value === "dark" ? <Sun aria-hidden="true" /> : <Moon aria-hidden="true" />}
         </button>
-        {found && found.role !== "reader" && (
+        {mayChange.value && (
           <button class="key" onClick={() => go("gallery")} data-testid="add-images" aria-label={words.addImages}>
             <Plus aria-hidden="true" />
             <span class="words">{words.addImages}</span>

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { api } from "../../api";
 import { ended, jobs } from "../../jobs";
 import { messages } from "../../messages";
-import { gallery } from "../../state";
+import { gallery, mayChange } from "../../state";
 import { FromServer } from "../../ui/FromServer";
 import { JobCard } from "../../ui/JobCard";
 import { sayProblem } from "../../ui/notice";
@@ -47,7 +47,7 @@ export function Audit() {
           ))}
         </select>
         <button
-          disabled={!field || busy || gallery.value?.role === "reader"}
+          disabled={!field || busy || !mayChange.value}
           data-testid="audit-start"
           onClick={() => void start()}
         >

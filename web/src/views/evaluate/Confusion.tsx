@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { api } from "../../api";
 import { ended, jobs, running } from "../../jobs";
 import { messages } from "../../messages";
-import { gallery } from "../../state";
+import { mayChange } from "../../state";
 import type { AnsweredQuery, ClassifierReport, Job, Report } from "../../types";
 import { JobCard } from "../../ui/JobCard";
 import { sayProblem } from "../../ui/notice";
@@ -59,7 +59,7 @@ function Classified({ space, seed }: { space: string; seed: number }) {
   return (
     <>
       {!job && !found && (
-        <button disabled={isBusy || gallery.value?.role === "reader"} data-testid="confusion-start" onClick={() => void start()}>
+        <button disabled={isBusy || !mayChange.value} data-testid="confusion-start" onClick={() => void start()}>
           {words.classify}
         </button>
       )}

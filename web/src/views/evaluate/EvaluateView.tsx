@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { api } from "../../api";
 import { ended, jobs, loadJobs } from "../../jobs";
 import { clock, messages } from "../../messages";
-import { asking, gallery } from "../../state";
+import { asking, gallery, mayChange } from "../../state";
 import type { Job } from "../../types";
 import { JobCard } from "../../ui/JobCard";
 import { sayProblem } from "../../ui/notice";
@@ -160,7 +160,7 @@ function Start({ onStart }: { onStart: (id: string) => void }) {
       </p>
       <button
         class="full"
-        disabled={busy || gallery.value?.role === "reader" || !gallery.value?.labels.length}
+        disabled={busy || !mayChange.value || !gallery.value?.labels.length}
         data-testid="evaluate-start"
         onClick={() => void start()}
       >

@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { api } from "../../api";
 import { ended } from "../../jobs";
 import { messages } from "../../messages";
-import { asking, gallery } from "../../state";
+import { asking, gallery, mayChange } from "../../state";
 import type { Cohort, CohortShown, Job } from "../../types";
 import { Dialog } from "../../ui/Dialog";
 import { save } from "../../ui/files";
@@ -96,7 +96,7 @@ function OneCohort({ cohort, onChange }: { cohort: Cohort; onChange: () => void 
         >
           {words.whatChanged}
         </button>
-        {role !== "reader" && (
+        {mayChange.value && (
           <>
             <button disabled={busy} data-testid="cohort-again" onClick={() => void does(again)}>
               {words.again}
@@ -123,7 +123,7 @@ function OneCohort({ cohort, onChange }: { cohort: Cohort; onChange: () => void 
             </button>
           </>
         )}
-        {role !== "reader" && (
+        {mayChange.value && (
           <button class="danger" disabled={busy} data-testid="cohort-remove" onClick={() => setLeaving(true)}>
             {words.remove}
           </button>

@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { jobs, loadJobs, running } from "../../jobs";
 import { messages } from "../../messages";
 import { facets } from "../../search";
-import { gallery } from "../../state";
+import { gallery, mayChange } from "../../state";
 import { encoderWords } from "../../ui/encoder";
 import { JobCard } from "../../ui/JobCard";
 import { Segments } from "../../ui/small";
@@ -34,7 +34,7 @@ export function GalleryView() {
   return (
     <div class="sheet" data-testid="gallery-view">
       <div class="columns">
-        {found?.role !== "reader" && <AddImages />}
+        {mayChange.value && <AddImages />}
         <section class="card box stack" aria-label={says.about}>
           <h3>{says.this}</h3>
           <p>{says.contents(found?.records ?? 0, found?.refused ?? 0)}</p>

@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { api, paths } from "../../api";
 import { messages } from "../../messages";
 import { facets } from "../../search";
-import { gallery, go, searchFor } from "../../state";
+import { gallery, go, searchFor, mayChange } from "../../state";
 import type { Stored } from "../../types";
 import { factsOf, fileName } from "../../ui/facts";
 import { sayProblem } from "../../ui/notice";
@@ -118,7 +118,7 @@ function Chosen({ ids }: { ids: readonly string[] }) {
       <button disabled={chosen.length === 0} data-testid="records-none" onClick={selectNone}>
         {words.none}
       </button>
-      {gallery.value?.role !== "reader" && (
+      {mayChange.value && (
         <button disabled={chosen.length === 0} data-testid="records-label" onClick={() => go("labels")}>
           {words.label}
         </button>

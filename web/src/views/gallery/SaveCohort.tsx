@@ -3,7 +3,7 @@ import { BookmarkPlus } from "lucide-preact";
 import { useState } from "preact/hooks";
 import { api } from "../../api";
 import { messages } from "../../messages";
-import { gallery } from "../../state";
+import { mayChange } from "../../state";
 import type { Bodies } from "../../types";
 import { Dialog } from "../../ui/Dialog";
 import { say, sayProblem } from "../../ui/notice";
@@ -22,7 +22,7 @@ interface Props {
 /** The button, for who may save. */
 export function SaveCohort({ choice, what, testid, onSaved }: Props) {
   const [asked, setAsked] = useState(false);
-  if (gallery.value?.role === "reader") return null;
+  if (!mayChange.value) return null;
   return (
     <>
       <button class="chip" data-testid={testid} onClick={() => setAsked(true)}>

@@ -2,7 +2,7 @@
 import { History, Sparkles, Undo2 } from "lucide-preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { messages } from "../../messages";
-import { gallery, go } from "../../state";
+import { gallery, go, mayChange } from "../../state";
 import { sayProblem } from "../../ui/notice";
 import { canUndoLabels, changedHere, changeLabels, undoLabels } from "./changes";
 import { ChangesDialog } from "./ChangesDialog";
@@ -47,8 +47,7 @@ export function Bulk({ where }: { where: string | null }) {
     addEventListener("keydown", act);
     return () => removeEventListener("keydown", act);
   }, [keys.join("\n")]);
-  if (gallery.value?.role === "reader")
-    return <p class="note">{words.noWriter}</p>;
+  if (!mayChange.value) return gallery.value && <p class="note">{words.noWriter}</p>;
   const can = selection.value.size > 0 && label.trim() !== "";
   const changed = changedHere.value;
   return (

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { api } from "../../api";
 import { messages } from "../../messages";
 import { hits } from "../../search";
-import { gallery } from "../../state";
+import { mayChange } from "../../state";
 import { sayProblem } from "../../ui/notice";
 import { BusyBar, Segments, Switch } from "../../ui/small";
 import { wordsFilter } from "../search/RecordPicker";
@@ -110,7 +110,7 @@ export function LabelsView() {
             onInput={(event) => setWords(event.currentTarget.value)}
           />
         )}
-        {from === "gallery" && gallery.value?.role !== "reader" && (
+        {from === "gallery" && mayChange.value && (
           <OrderChoice ordering={ordering} onChoose={setOrdering} busy={busy} />
         )}
         {from === "gallery" && !isOrdered && (

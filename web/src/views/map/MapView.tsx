@@ -8,7 +8,7 @@ import { forgetKnown, loadColumn, loadErrors, loadGroups, loadMap } from "../../
 import { rowsOfGroup, type Points } from "../../map/points";
 import { messages } from "../../messages";
 import { saidTwice } from "../../search";
-import { asking, gallery } from "../../state";
+import { asking, gallery, mayChange } from "../../state";
 import type { MapGroup } from "../../types";
 import { encoderWords } from "../../ui/encoder";
 import { JobCard } from "../../ui/JobCard";
@@ -200,7 +200,7 @@ function NotMade({ method, space }: { method: Method; space: string }) {
   return (
     <Empty icon={ScatterChart} title={words.notMade} testid="no-map">
       <p>{words.drawnOnce}</p>
-      {gallery.value?.role !== "reader" && (
+      {mayChange.value && (
         <button class="full" disabled={drawing || empty} data-testid="make-map" onClick={() => void start()}>
           {drawing ? words.drawing : words.draw}
         </button>

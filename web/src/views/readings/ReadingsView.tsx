@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../../api";
 import { messages } from "../../messages";
-import { gallery } from "../../state";
+import { gallery, mayChange } from "../../state";
 import type { ReadingRoundInfo, RoundList } from "../../types";
 import { say, sayProblem } from "../../ui/notice";
 import { Bar } from "../../ui/small";
@@ -19,7 +19,7 @@ export function ReadingsView() {
   const words = messages.value.readings;
   const [rounds, setRounds] = useState<RoundList | null>(null);
   const [open, setOpen] = useState<Open | null>(null);
-  const mayRead = gallery.value !== null && gallery.value.role !== "reader";
+  const mayRead = mayChange.value;
   const load = async (): Promise<void> => {
     if (!mayRead) return;
     try {

@@ -3,7 +3,7 @@ import { GitCompareArrows, Layers, Pencil, Search } from "lucide-preact";
 import { useState } from "preact/hooks";
 import { paths } from "../../api";
 import { fixed, messages } from "../../messages";
-import { gallery, asking, compare, searchFor } from "../../state";
+import { gallery, asking, compare, searchFor, mayChange } from "../../state";
 import { filteredAway, hits, result, saidTwice, selected, selectedId, vote, votedOn, voteProblem, voting } from "../../search";
 import type { ClassifyResult, Hit } from "../../types";
 import { FromServer } from "../../ui/FromServer";
@@ -179,7 +179,7 @@ function Vote({ vote: { labels, abstained, reason, evidence, calibrated, notes, 
 function Actions({ hit }: { hit: Hit }) {
   const words = messages.value.search;
   const [editing, setEditing] = useState(false);
-  const may = gallery.value?.role !== "reader";
+  const may = mayChange.value;
   return (
     <section>
       <h3>{words.number(hit.rank)}</h3>

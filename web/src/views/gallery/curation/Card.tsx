@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useRef, useState } from "preact/hooks";
 import { messages } from "../../../messages";
-import { gallery } from "../../../state";
+import { mayChange } from "../../../state";
 import type { Bodies } from "../../../types";
 import { sayProblem } from "../../../ui/notice";
 import { moment } from "../told";
@@ -42,7 +42,7 @@ export function Card({ finding, label, choices, children, more }: Props) {
     finding.audit === "duplicates" && decision === "keep"
       ? words.keepBoth
       : words.decisions[decision as Choice["decision"]];
-  const isContributor = gallery.value?.role !== "reader";
+  const isContributor = mayChange.value;
   const work = async (done: Promise<void>): Promise<void> => {
     const next = beside(card.current, 1) ?? beside(card.current, -1);
     setBusy(true);

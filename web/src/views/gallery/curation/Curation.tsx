@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { ComponentChildren } from "preact";
 import { ended, jobs, loadJobs } from "../../../jobs";
 import { messages } from "../../../messages";
-import { gallery } from "../../../state";
+import { mayChange } from "../../../state";
 import type { Job } from "../../../types";
 import { FromServer } from "../../../ui/FromServer";
 import { JobCard } from "../../../ui/JobCard";
@@ -71,7 +71,7 @@ export function Curation<T>({ audit, start, options, isReady = true, found, find
       <p class="note">{words.about[audit]}</p>
       <div class="row">
         {options}
-        {gallery.value?.role !== "reader" && (
+        {mayChange.value && (
           <button class="full" disabled={busy || !isReady} data-testid="audit-start" onClick={() => void ask()}>
             {busy ? words.looking : words.look}
           </button>
@@ -87,7 +87,7 @@ export function Curation<T>({ audit, start, options, isReady = true, found, find
         </p>
       )}
       <Marked />
-      {gallery.value?.role !== "reader" && <Together choices={choices} />}
+      {mayChange.value && <Together choices={choices} />}
       {shown.length > 0 && <p class="note">{words.keys}</p>}
       <div class={`findings ${audit}`}>{shown.slice(0, most).map(card)}</div>
       {shown.length > most && <button onClick={() => setMost(most + PAGE)}>{words.more(shown.length - most)}</button>}
