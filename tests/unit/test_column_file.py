@@ -9,8 +9,10 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,11 +22,22 @@ from lookalike.errors import DamagedFileError
 from lookalike.filters import matches, parse
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.indexes.column_file import COLUMNS
+from lookalike.indexes.files import write_file
 from lookalike.store import Batch, NewRecord, filtered, record_id, verified
 from lookalike.store.database import FILE
 from lookalike.store.edit import change_labels
 from lookalike.verbs.gallery import part_of
 from lookalike.verbs.records import remove
+
+_opened: list[str] = []
+
+
+def _note_opened(event: str, arguments: tuple[Any, ...]) -> None:
+    if event in ("open", "sqlite3.connect"):
+        _opened.append(str(arguments[0]))
+
+
+sys.addaudithook(_note_opened)
 
 COUNT = 60
 FILTERS = ("site=s3", "age<30 and label=odd", "not site~s1", "age>=85 or label=even")
@@ -137,6 +150,49 @@ def test_a_file_of_another_gallery_is_not_believed(folder: Path, tmp_path: Path)
         shutil.copy(theirs.with_suffix(ending), mine.with_suffix(ending))
     with open_gallery(folder) as gallery:
         assert_right(gallery)
+
+
+def forge(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Leave another file in the place of the gallery's, with its seal, as whoever prepares a gallery may."""
+    (mine,) = files(folder)
+    made_of = json.loads(mine.with_suffix(".json").read_bytes())["made_of"]
+    change(made_of)
+    content = mine.read_bytes()
+    made = write_file(folder / "indexes", COLUMNS, "columns", made_of, lambda file: file.write(content), over=False)
+    with open_gallery(folder) as gallery:
+        gallery.store.note("columns", made.sha256)
+
+
+FORGED: dict[str, Callable[[dict[str, Any]], object]] = {
+    "no fields": lambda said: said.pop("fields"),
+    "fields of text": lambda said: said.update(fields="site"),
+    "an array beyond the end": lambda said: said["keys"].__setitem__(1, 1 << 40),
+    "an array before the beginning": lambda said: said["owners"].__setitem__(0, -8),
+    "codes of no value": lambda said: said["fields"]["site"].update(codes=said["fields"]["site"]["records"]),
+    "records that are not there": lambda said: said.update(last=3),
+    "no number of changes": lambda said: said.update(edits="many"),
+    "another field's values": lambda said: said["fields"]["site"].update(texts=said["fields"]["label"]["texts"]),
+}
+
+
+@pytest.mark.parametrize("change", FORGED.values(), ids=FORGED)
+def test_a_forged_file_is_not_believed(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    forge(folder, change)
+    with open_gallery(folder) as gallery:
+        assert_right(gallery)
+
+
+def test_a_seal_leads_to_no_other_file(folder: Path) -> None:
+    with open_gallery(folder) as gallery:
+        gallery.store.note("columns", "/../../elsewhere")
+    for ending in (".index", ".json"):
+        (folder / "indexes" / f"{COLUMNS}.").mkdir(exist_ok=True)
+        shutil.copy(files(folder)[0].with_suffix(ending), folder / f"elsewhere{ending}")
+    _opened.clear()
+    with open_gallery(folder) as gallery:
+        assert_right(gallery)
+    assert any(name.endswith(FILE) for name in _opened)
+    assert not [name for name in _opened if "elsewhere" in name]
 
 
 def test_what_has_changed_since_is_seen(folder: Path) -> None:

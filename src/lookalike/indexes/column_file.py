@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookalike.errors import LookalikeError
-from lookalike.indexes.files import IndexFile, open_file, remove_files, write_file
+from lookalike.indexes.files import IndexFile, has_file, open_file, remove_files, write_file
 from lookalike.store import Store
 from lookalike.store.filtered import Columns
 from lookalike.store.value_columns import ValueColumn, Values
@@ -43,14 +43,17 @@ class ColumnFile:
         """The columns of some fields, of all without ``names``, as far as they are in the file; None where there is no
         file of this store, or a damaged one. The arrays lie in the file.
         """
-        sealed = self._store.columns_seal()
-        found = open_file(self._folder, COLUMNS, sealed) if sealed else None
-        return _read(found, names) if found is not None and found.made_of.get("layout") == _LAYOUT else None
+        found = open_file(self._folder, COLUMNS, self._store.columns_seal())
+        if found is None or found.made_of.get("layout") != _LAYOUT:
+            return None
+        try:
+            return _checked(_read(found, names))
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+            return None  # forged together with its seal
 
     def is_there(self) -> bool:
         """Whether a file has been written and not been removed since."""
-        sealed = self._store.columns_seal()
-        return bool(sealed) and (self._folder / f"{COLUMNS}.{sealed[:16]}.index").exists()
+        return has_file(self._folder, COLUMNS, self._store.columns_seal())
 
     def write(self, columns: Columns) -> None:
         """Write the columns, as far as that can be done: the file only saves time. One does not stay that was read
@@ -122,3 +125,25 @@ def _read(found: IndexFile, names: Collection[str] | None) -> Columns:
     of = {name: column(places) for name, places in said["fields"].items() if names is None or name in names}
     state = said["edits"], said["version"]
     return Columns(state, said["last"], at(said["keys"], np.int64), at(said["owners"], np.int64), of)
+
+
+def _checked(columns: Columns) -> Columns:
+    """Raise ValueError where they name records, or values, that there cannot be."""
+    for numbers, end in ((columns.owners, columns.last + 1), (columns.keys, np.iinfo(np.int64).max)):
+        _check_below(numbers, int(end))
+    if len(columns.keys) != len(columns.owners) or not all(isinstance(each, int) for each in columns.state):
+        raise ValueError
+    for column in columns.of.values():
+        texts = column.values.texts
+        _check_below(column.records, columns.last + 1)
+        _check_below(column.codes, len(texts))
+        if len(column.records) != len(column.codes) or not all(isinstance(text, str) for text in texts):
+            raise ValueError
+        if len(column.values.numbers) != len(texts):
+            raise ValueError
+    return columns
+
+
+def _check_below(numbers: NDArray[Any], end: int) -> None:
+    if len(numbers) and not 0 <= numbers.min() <= numbers.max() < end:
+        raise ValueError

@@ -26,6 +26,7 @@ from lookalike.plugins import load_plugin
 
 _LAYOUT: Final = 2
 _BLOCK: Final = 1 << 20  # bytes that have a SHA-256 of their own, so that a few can be overwritten
+_SHA256: Final = re.compile("[0-9a-f]{64}")
 _DIGITS: Final = 16  # of a SHA-256, in a file's name
 
 
@@ -93,10 +94,19 @@ def overwrite_file(folder: Path, space: str, made: IndexFile, changes: Iterable[
 
 
 def open_file(folder: Path, space: str, sealed: str) -> IndexFile | None:
-    """The file of a space that has this SHA-256; None if there is none, or if it is damaged."""
+    """The file of a space that has this SHA-256; None if there is none, if it is damaged, or if that is no SHA-256: a
+    gallery from elsewhere names no file by what its database says.
+    """
+    if not _SHA256.fullmatch(sealed):
+        return None
     own = _own_name(space, sealed)
     found = _verified(folder, own if (folder / f"{own}.json").exists() else space)
     return found if found is not None and found.sha256 == sealed else None
+
+
+def has_file(folder: Path, space: str, sealed: str) -> bool:
+    """Whether a file of a space under a name of its own has this SHA-256, going by the name."""
+    return bool(_SHA256.fullmatch(sealed)) and (folder / f"{_own_name(space, sealed)}.index").exists()
 
 
 def save_index(index: Index, folder: Path, name: str, made_of: Mapping[str, Any]) -> Index:
