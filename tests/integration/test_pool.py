@@ -169,7 +169,7 @@ def test_a_file_that_never_ends_is_given_up(evil: Path, pool: ReaderPool, monkey
     (zygote,) = set(psutil.Process().children()) - others
     with monkeypatch.context() as patched:
         # Of the file's time one second is left once the first frame has come, however long that has taken.
-        patched.setattr(pool_module, "SECONDS_A_FRAME", 1.0 - limits.SECONDS_A_FILE)
+        patched.setattr(pool_module, "seconds_of_frame", lambda _burned_in: 1.0 - limits.SECONDS_A_FILE)
         assert summary(pool.read(write(evil, "hang"))) == ["1 timeout"]
     with monkeypatch.context() as patched:
         patched.setattr(limits, "SECONDS_A_FILE", 0.5)

@@ -33,6 +33,11 @@ def seconds_of_decoding(files: int, burned_in: str) -> float:
     return SECONDS_A_FILE + SECONDS_A_FRAME * files + seconds_of_text(burned_in)
 
 
+def seconds_of_frame(burned_in: str) -> float:
+    """Of processor time, which an item may take in addition once a frame of it has come."""
+    return SECONDS_A_FRAME + seconds_of_text(burned_in)
+
+
 def limit_time(seconds: float) -> None:
     """End this process once it has taken so many seconds of processor time from now; or, should nobody wait for it any
     more, twice as long by the clock as somebody would (``SLOWED``). 0: no limit.

@@ -26,7 +26,7 @@ from lookalike.readers import named_as_volume
 from lookalike.readers.events import Event, Finished, Frame, ReportRead, file_identity_of, frame_of_message
 from lookalike.readers.geometry import series_part_of
 from lookalike.readers.grouping import SliceFile
-from lookalike.readers.limits import SECONDS_A_FRAME, seconds_of_decoding, seconds_of_text
+from lookalike.readers.limits import seconds_of_decoding, seconds_of_frame
 from lookalike.readers.pairs import files_of
 from lookalike.readers.process import Deadline, Process, seconds_of_reading
 from lookalike.readers.zygote import NAME, SKIP
@@ -252,7 +252,7 @@ class ReaderPool:
                 waited = time.monotonic()
                 if not sink.put(_part(name, file, sha256, header, memoryview(message)[head + 1 :])):
                     return "stopped"
-                deadline.prolong(SECONDS_A_FRAME + seconds_of_text(burned_in), time.monotonic() - waited)
+                deadline.prolong(seconds_of_frame(burned_in), time.monotonic() - waited)
             elif header["kind"] == "refused":
                 raise UnreadableImageError(header["reason"], str(header.get("detail", "")))
             else:

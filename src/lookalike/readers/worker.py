@@ -23,7 +23,7 @@ from lookalike.grey import MASK
 from lookalike.readers import identity_in, kind_of_file, read, report_in, series_of
 from lookalike.readers.confine import run_confined
 from lookalike.readers.labelmaps import marks_an_image
-from lookalike.readers.limits import SECONDS_A_FRAME, limit_time, seconds_of_text, time_left
+from lookalike.readers.limits import limit_time, seconds_of_frame, time_left
 from lookalike.readers.pairs import open_regular
 from lookalike.readers.zygote import NAME, SKIP, serve_zygotes
 from lookalike.types import Image, Preprocessing, VolumeRecipe
@@ -169,7 +169,7 @@ def _send_views(connection: Connection, image: Image, recipe: Preprocessing, vol
         left = time_left()
         limit_time(0)  # the other end may be busy for long
         _send(connection, header, view.input.data, view.thumbnail)
-        limit_time(left + SECONDS_A_FRAME + seconds_of_text(volumes.burned_in))
+        limit_time(left + seconds_of_frame(volumes.burned_in))
 
 
 def _send(connection: Connection, header: Mapping[str, Any], *blobs: bytes | memoryview) -> None:

@@ -21,7 +21,7 @@ AT_ONCE: Final = 2  # decodings under way,
 AT_ONCE_EACH: Final = 1  # and of one caller
 QUEUE_EACH: Final = 16  # requests of one caller that wait,
 QUEUE: Final = 256  # and of all
-_PATIENCE: Final = 30.0  # seconds that a request waits for its turn; a browser asks for no picture twice
+_PATIENCE: Final = 30.0  # seconds that a request waits for its turn
 _AGAIN: Final = {"Retry-After": "2"}
 
 _T = TypeVar("_T")
