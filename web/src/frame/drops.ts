@@ -1,4 +1,4 @@
-import { useEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 import { askWith } from "../search";
 import { go, route } from "../state";
 import { dropped } from "../ui/files";
@@ -7,7 +7,7 @@ import { pending } from "../views/gallery/pending";
 /** Files may be dropped anywhere: they become the query, or on the gallery's page new images. */
 export function useDrops(): boolean {
   const [over, setOver] = useState(false);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const hasFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") ?? false;
     const drag = (event: DragEvent): void => {
       if (!hasFiles(event)) return;

@@ -1,5 +1,5 @@
 /** What Escape closes, the topmost first. Dialogs close themselves, and so does the compare view where it has the focus. */
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 const closers: (() => void)[] = [];
 
@@ -7,7 +7,7 @@ const closers: (() => void)[] = [];
 export function useEscape(open: boolean, close: () => void): void {
   const latest = useRef(close);
   latest.current = close;
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!open) return undefined;
     const closer = (): void => latest.current();
     closers.push(closer);

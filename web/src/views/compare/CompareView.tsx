@@ -1,5 +1,5 @@
 /** Query and hit side by side, in real viewers, with the matching pair of slices first. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { fixed, messages } from "../../messages";
 import { asking, compare } from "../../state";
 import type { Hit } from "../../types";
@@ -21,7 +21,7 @@ export function CompareView({ id }: { id: string }) {
   const [glowing, setGlowing] = useState(USUAL);
   const [planes, setPlanes] = useState(false);
   const section = useRef<HTMLElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const before = document.activeElement as HTMLElement | null;
     section.current?.focus();
     return () => before?.focus();

@@ -1,5 +1,5 @@
 /** The keys of the compare view, beside those of the page. */
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { writing } from "../../keyboard";
 import { messages } from "../../messages";
 import type { Messages } from "../../messages/en";
@@ -35,7 +35,7 @@ export const VIEWER_KEYS: ReadonlyArray<readonly [key: string, does: () => strin
 export function useViewerKeys(at: At): void {
   const latest = useRef(at);
   latest.current = at;
-  useEffect(() => {
+  useLayoutEffect(() => {
     const press = (event: KeyboardEvent): void => {
       const key = VIEWER_KEYS.find(([name]) => name === event.key);
       if (!key || event.ctrlKey || event.metaKey || event.altKey || writing(event.target)) return;

@@ -1,6 +1,6 @@
 /** Give the selection labels: by the keys 1 to 9, or written; undo, history, tables. */
 import { History, Sparkles, Undo2 } from "lucide-preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { messages } from "../../messages";
 import { gallery, go, mayChange } from "../../state";
 import { sayProblem } from "../../ui/notice";
@@ -35,7 +35,7 @@ export function Bulk({ where }: { where: string | null }) {
   const kept = useRef<string[]>([]);
   const fresh = labels.filter((one) => !kept.current.includes(one)).slice(0, KEYS - kept.current.length);
   const keys = (kept.current = [...kept.current, ...fresh.sort((one, other) => one.localeCompare(other))]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const act = (event: KeyboardEvent): void => {
       const target = event.target as HTMLElement | null;
       const name = keys[Number(event.key) - 1];

@@ -1,6 +1,6 @@
 /** A picture, and labels that keys give it: 1 to 9 and a to z flip one, Enter takes what is marked, arrows move. */
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { api, paths } from "../../api";
 import { writing } from "../../keyboard";
 import { messages } from "../../messages";
@@ -33,7 +33,7 @@ export function Marked(props: Props) {
   const words = messages.value.readings;
   const latest = useRef(props);
   latest.current = props; // keys are heard by what is shown now
-  useEffect(() => {
+  useLayoutEffect(() => {
     const act = (event: KeyboardEvent): void => {
       const { labels, onFlip, onNone, onTake, onMove } = latest.current;
       const target = event.target as HTMLElement | null;
