@@ -57,6 +57,19 @@ SETTLED = """() => new Promise((rested) => requestAnimationFrame(() => requestAn
     await Promise.allSettled(ending.map((one) => one.finished));
     rested(true);
 })))"""
+# What a page does after it was drawn and what a server answers come late, each by another time, LOOKALIKE_TEST_LATE at
+# most, in milliseconds. A test that takes for granted what has not come yet fails then on every machine.
+LATE = """(most) => {
+    const { fetch, setTimeout } = window;
+    const late = () => new Promise((done) => setTimeout(done, Math.random() * most));
+    window.fetch = async (...given) => {
+        await late();
+        const answer = await fetch(...given);
+        await late();
+        return answer;
+    };
+    window.setTimeout = (call, after = 0, ...given) => setTimeout(call, after + Math.random() * most / 4, ...given);
+}"""
 http = httpx.Client(timeout=PATIENCE / 1000, limits=httpx.Limits(max_keepalive_connections=0))
 """What tests ask a service with, beside the page."""
 
@@ -135,6 +148,8 @@ def page_without_errors(browser: Browser, request: pytest.FixtureRequest) -> Ite
 
         page.set_default_timeout(PATIENCE)
         page.add_init_script(f"({NOTING})()")
+        if most := os.environ.get("LOOKALIKE_TEST_LATE"):
+            page.add_init_script(f"({LATE})({float(most)})")
 
         def note(words: str) -> None:
             if not re.search(expected, words):
