@@ -47,7 +47,7 @@ demo: $(PAGE)  ## The whole job, on synthetic radiographs or on DATA=FOLDER
 
 # With --jobs=2 the page is built and tested while mypy, which has one thread, looks at the types.
 test: $(PAGE) lint test-page  ## Everything but what takes minutes
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m 'not slow'
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m 'not slow' $(TEST_OPTIONS)
 
 test-page: $(PAGE)  ## The page's types and unit tests
 	cd web && $(NODE) npm run --silent types:check && $(NODE) npm test --silent
