@@ -139,7 +139,7 @@ def test_the_page_could_not_ask_if_it_wanted_to(mednist: tuple[Gallery, Path], p
         document.body.append(Object.assign(document.createElement("img"), { src: "https://example.org/a.png" }));
         document.body.append(Object.assign(document.createElement("script"), { textContent: "window.ran = 1" }));
     }""")
-    page.wait_for_function("refused.length === 3")
+    page.wait_for_function("() => refused.length === 3")
     assert sorted(page.evaluate("refused")) == ["connect-src", "img-src", "script-src-elem"]
     assert page.evaluate("typeof window.ran") == "undefined"
 

@@ -109,7 +109,7 @@ def test_findings_are_decided_by_the_keyboard_and_stay_decided(
     (made,) = [each for each in http.get(f"{api}/decisions").json()["items"] if len(each["ids"]) == 2]
     assert made["decision"] == "same-patient"
     assert len({http.get(f"{api}/records/{id}").json()["patient"] for id in made["ids"]}) == 1
-    page.wait_for_function("document.activeElement.dataset.testid === 'finding'")  # the keyboard goes on with the next
+    page.locator("[data-testid=finding]:focus").wait_for()  # the keyboard goes on with the next
     page.keyboard.press("n")
     told(page, "0 to decide, 2 decided.")
     page.get_by_test_id("show-decided").check()
@@ -148,14 +148,14 @@ def test_findings_are_decided_by_the_keyboard_and_stay_decided(
     assert sure == ["Blank", "Inverted"]  # of planted ones, how many are found
     page.screenshot(path=artefacts / "curation-quality-1440.png")
     blank.first.get_by_test_id("decide-keep").click()
-    page.wait_for_function("document.querySelector('[data-testid=findings-told]').innerText.includes(', 1 decided')")
+    page.get_by_test_id("findings-told").filter(has_text=", 1 decided").wait_for()
 
     far = look(page, "outliers")
     assert far.count() > 5
     far.nth(1).focus()
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("b")
-    page.wait_for_function("document.querySelector('[data-testid=findings-told]').innerText.includes(', 1 decided')")
+    page.get_by_test_id("findings-told").filter(has_text=", 1 decided").wait_for()
     page.screenshot(path=artefacts / "curation-outliers-1440.png")
     found = {}
     page.add_script_tag(path=AXE)
@@ -206,7 +206,7 @@ def test_records_are_ordered_selected_in_ranges_and_removed_together(
     page.goto(f"{served_curated}#/gallery")
     page.get_by_test_id("records-order").select_option("source")
     page.get_by_test_id("records-down").check()
-    page.wait_for_function("document.querySelector('[data-testid=record]')?.innerText.includes('nothing.png')")
+    page.wait_for_function("() => document.querySelector('[data-testid=record]')?.innerText.includes('nothing.png')")
     rows = page.get_by_test_id("record").all_inner_texts()[:3]
     assert [name in row for name, row in zip(("nothing.png", "copy-11.jpg", "copy-07.jpg"), rows, strict=True)] == [
         True
@@ -230,12 +230,13 @@ def test_records_are_ordered_selected_in_ranges_and_removed_together(
     assert "3 records" in dialog.inner_text()
     assert "cannot be undone" in dialog.inner_text()
     page.keyboard.press("Escape")
+    dialog.wait_for(state="detached")
     assert http.get(f"{api}/gallery").json()["records"] == before
     page.get_by_test_id("records-remove").click()
     page.screenshot(path=artefacts / "records-remove.png")
     page.get_by_test_id("remove-confirm").click()
     dialog.wait_for(state="detached")
-    page.wait_for_function("!document.querySelector('[data-testid=records]').innerText.includes('copy-11')")
+    page.wait_for_function("() => !document.querySelector('[data-testid=records]').innerText.includes('copy-11')")
     assert http.get(f"{api}/gallery").json()["records"] == before - 3
     assert page.get_by_test_id("records-selected").inner_text() == "0 selected"
     page.set_viewport_size({"width": 390, "height": 844})
@@ -276,7 +277,7 @@ def test_findings_are_ordered_decided_together_and_undone(
     page.get_by_test_id("reference-kind").select_option("filter")
     page.get_by_test_id("reference-filter").fill("BodyPart=CHEST and label=normal")
     page.get_by_test_id("reference-kind").select_option("gallery")
-    page.wait_for_function("document.querySelector('[data-testid=audit-start]').disabled")  # there is no other one
+    page.locator("[data-testid=audit-start]:disabled").wait_for()  # there is no other one
     http.post(f"{api}/cohorts", json={"name": "chests", "where": "BodyPart=CHEST"}).raise_for_status()
     look(page, "duplicates")
     look(page, "outliers")

@@ -176,7 +176,7 @@ def test_the_confusion_is_open_and_its_cells_show_their_queries(
     assert shown.locator("li").first.get_by_test_id("found-instead").count() == len(wrong["neighbours"])
     assert shown.locator("li").first.get_by_test_id("found-instead").first.get_attribute("data-shares") == "false"
     shown.scroll_into_view_if_needed()
-    page.wait_for_function("[...document.querySelectorAll('[data-testid=confusion-cell] img')].some(i => i.complete)")
+    page.wait_for_function("() => document.querySelector('[data-testid=confusion-cell] img')?.complete")
     page.screenshot(path=artefacts / f"confusion-{width}-{scheme}.png")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     shown.get_by_test_id("worst-query").first.click()

@@ -49,7 +49,9 @@ def shown(page: Any, artefacts: Path, name: str) -> None:
             colours = page.locator("html").get_attribute("data-theme")
             assert page.evaluate(RUN) == [], (name, width, colours)
             assert page.evaluate("document.documentElement.scrollWidth") <= width
-            page.wait_for_function("[...document.querySelectorAll('.marked img')].every((one) => one.naturalWidth > 0)")
+            page.wait_for_function(
+                "() => [...document.querySelectorAll('.marked img')].every((one) => one.naturalWidth)"
+            )
             page.screenshot(path=artefacts / f"readings-{name}-{width}-{colours}.png")
     page.set_viewport_size({"width": 1440, "height": 900})
     page.evaluate("document.activeElement.blur()")  # else Enter presses the theme's button again

@@ -84,7 +84,7 @@ def test_who_is_not_signed_in_is_told_what_to_do(
         told.wait_for()
         assert "Try again" in told.inner_text()
         assert "sign-in=" not in page.url
-        page.wait_for_function("document.activeElement.dataset.testid === 'sign-in'")
+        page.wait_for_function("() => document.activeElement.dataset.testid === 'sign-in'")
         shown("failed")
         page.reload()
         page.get_by_test_id("sign-in").wait_for()

@@ -164,7 +164,7 @@ def test_a_study_of_the_gallery_asks(page_without_errors: MakePage, told: str, a
         page.get_by_test_id("study").wait_for()
         page.get_by_test_id("hits-title").filter(has_text=f"{STUDIES - 1} studies most alike").wait_for()
         assert len(set(ids(page))) == STUDIES - 1
-        assert page.get_by_test_id("query-name").inner_text() == "Study of 2 records"
+        page.get_by_test_id("query-name").get_by_text("Study of 2 records", exact=True).wait_for()
         assert page.get_by_test_id("asked-tile").count() == 2
         kinds = [kind.inner_text().split()[0:2] for kind in page.get_by_test_id("study-kind").all()]
         assert [kind[0] for kind in kinds] in (["CR", "CR"], ["DX", "DX"])
