@@ -23,7 +23,8 @@ def gallery(make_gallery: Callable[..., Gallery], tmp_path: Path, monkeypatch: p
 def test_a_key_counts_until_its_end(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
     ring, now = KeyRing(gallery), time.time()
     days, forever = add_key(gallery, "days", expires="2d"), add_key(gallery, "forever")
-    assert days.expires == pytest.approx(now + 2 * 86_400, abs=60)
+    assert days.expires is not None
+    assert now <= days.expires - 2 * 86_400 <= time.time()
     date = datetime.fromtimestamp(now + 86_400, UTC).strftime("%Y-%m-%d")
     dated = add_key(gallery, "dated", expires=date, where="site=north")
     assert dated.expires is not None
