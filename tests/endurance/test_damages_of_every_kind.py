@@ -25,6 +25,7 @@ from conftest import write_pictures
 from lookalike.errors import LookalikeError
 from lookalike.filters import parse
 from lookalike.gallery import open_gallery
+from lookalike.pictures import stored_thumbnail
 from lookalike.store.browse import refused_after
 from lookalike.store.database import FILE
 from lookalike.store.edit import label_changes
@@ -36,7 +37,6 @@ from lookalike.verbs.curation.decisions import list_decisions
 from lookalike.verbs.curation.readings import list_readings
 from lookalike.verbs.index import index
 from lookalike.verbs.map import kept_map
-from lookalike.verbs.pictures import stored_thumbnail
 from lookalike.verbs.records import facets, read_report
 from lookalike.verbs.search import search
 from said_more import say_more

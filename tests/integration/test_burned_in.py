@@ -18,11 +18,11 @@ from conftest import grained
 from dicoms import data_set, save
 from lookalike.errors import MissingExtraError, UnreadableImageError
 from lookalike.gallery import Gallery
+from lookalike.pictures import Pictures
 from lookalike.readers.burned_in import is_mark, text_in, without_text
 from lookalike.types import VolumeRecipe
 from lookalike.verbs.export import export_records
 from lookalike.verbs.index import index
-from lookalike.verbs.pictures import Pictures
 from lookalike.verbs.search import search
 
 ocr = pytest.importorskip("rapidocr_onnxruntime", reason="text in pixels needs: pip install 'lookalike[ocr]'")

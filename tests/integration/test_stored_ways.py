@@ -18,10 +18,10 @@ from test_volumes import body, records
 from dicoms import data_set, item, save
 from lookalike.errors import UnreadableImageError, UsageError
 from lookalike.gallery import Gallery
+from lookalike.pictures import Pictures
 from lookalike.readers import read
 from lookalike.types import Image, VolumeRecipe
 from lookalike.verbs.index import index
-from lookalike.verbs.pictures import Pictures
 from lookalike.verbs.search import search
 
 pytest.importorskip("nibabel", reason="the extra 'volumes' is not installed")

@@ -9,13 +9,13 @@ from typing import Any, Final
 from lookalike.errors import LookalikeError, MissingExtraError, UsageError
 from lookalike.gallery import Gallery
 from lookalike.mcp.answers import PICTURE, told_classes, told_gallery, told_record, told_search
+from lookalike.pictures import stored_thumbnail
 from lookalike.text import DISCLAIMER
 from lookalike.verbs.audit_log import note_in_audit_log
 from lookalike.verbs.classify import classify
 from lookalike.verbs.evaluate import evaluate
 from lookalike.verbs.explain import explain
 from lookalike.verbs.gallery import gallery_info
-from lookalike.verbs.pictures import stored_thumbnail
 from lookalike.verbs.records import browse, facets, label, record_info
 from lookalike.verbs.search import allowed_query, search
 

@@ -18,6 +18,7 @@ from lookalike.configuration.setting import GalleryPlace
 from lookalike.erasing import Named, Removal, Removed
 from lookalike.errors import AuditLogError, NotFoundError
 from lookalike.gallery import Gallery, open_gallery
+from lookalike.pictures import Pictures
 from lookalike.roles import Role
 from lookalike.server.access import Access
 from lookalike.server.addressed import service_at
@@ -34,7 +35,6 @@ from lookalike.server.wrong_keys import WrongKeys
 from lookalike.together import Together
 from lookalike.verbs.gallery import gallery_id, part_of, renew_verification, verify_rows, warm
 from lookalike.verbs.keys import check_keys
-from lookalike.verbs.pictures import Pictures
 from lookalike.verbs.records import check_files, check_there, remove_each
 
 if TYPE_CHECKING:

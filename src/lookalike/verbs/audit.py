@@ -29,13 +29,13 @@ from lookalike.evaluation.quality_report import QualityAudit
 from lookalike.evaluation.recorded_fields import LABEL, RecordedField, fields_of, recorded_fields
 from lookalike.filters import Filter
 from lookalike.gallery import OUTSIDE, Gallery
+from lookalike.pictures import Pictures
 from lookalike.plugins import suggestion
 from lookalike.progress import Progress, followed_by, tracked
 from lookalike.readers.burned_in import TextLine, check_reader_of_text, text_in
 from lookalike.store import BASE
 from lookalike.types import Record
 from lookalike.verbs.curation.decisions import DecidedOf
-from lookalike.verbs.pictures import Pictures
 
 _UNREAD: Final = {
     OUTSIDE: "outside of the folders that this gallery may open",

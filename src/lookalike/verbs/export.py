@@ -21,6 +21,7 @@ from lookalike.atomic import write_atomically
 from lookalike.errors import REASONS, GalleryError, NotFoundError, UnreadableImageError, UsageError
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
+from lookalike.pictures import Pictures
 from lookalike.plugins import suggestion
 from lookalike.progress import Progress, followed_by, tracked
 from lookalike.readers.burned_in import BurnedIn, check_reader_of_text
@@ -32,7 +33,6 @@ from lookalike.secret_key import days_moved, sign
 from lookalike.sources.vector_files.told import SPLIT
 from lookalike.text import absolute, quoted
 from lookalike.types import Record
-from lookalike.verbs.pictures import Pictures
 
 _FILES: Final = "images"
 _LONG_SIDE: Final = 4096  # pixels of a picture that is drawn

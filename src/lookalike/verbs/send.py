@@ -13,6 +13,7 @@ from lookalike.errors import NotFoundError, UsageError
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
 from lookalike.pacs_links import destinations
+from lookalike.pictures import Pictures
 from lookalike.readers.source_image import SourceImage
 from lookalike.sending.documents import SearchMethod, SimilarCase, similar_cases_report, similar_cases_selection
 from lookalike.sending.headers import reference, with_whole_header
@@ -26,7 +27,6 @@ from lookalike.store import BASE
 from lookalike.store.identities import dicom_identities, dicom_identity
 from lookalike.types import Hit
 from lookalike.verbs.explain import explain
-from lookalike.verbs.pictures import Pictures
 from lookalike.verbs.search import SearchResult, search
 
 SENT_KINDS: Final = tuple(SERIES_NUMBERS)

@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from lookalike.configuration.resolve import setting_value
 from lookalike.erasing import Removal, Removed
 from lookalike.errors import NotFoundError
+from lookalike.pictures import stored_thumbnail
 from lookalike.roles import Role
 from lookalike.server.audited_records import note_records
 from lookalike.server.callers import Caller
@@ -39,7 +40,6 @@ from lookalike.server.routes.parameters import (
 from lookalike.server.service import Service
 from lookalike.types import BASE
 from lookalike.verbs import records
-from lookalike.verbs.pictures import stored_thumbnail
 from lookalike.verbs.send import Sent, send_to
 from lookalike.verbs.similar_studies import RecordLinks, record_links
 from lookalike.verbs.timeline import Timeline, timeline

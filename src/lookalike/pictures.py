@@ -1,4 +1,4 @@
-"""pictures: draw records and files in killable processes, and find the files behind a record."""
+"""Records of a gallery, and files, drawn in killable processes; and the files behind a record."""
 
 from __future__ import annotations
 
