@@ -15,9 +15,10 @@ import pytest
 from browser.conftest import http, jobs_held, page_is_built, serving, settled
 from browser.test_page_access import AXE, RUN
 from lookalike.gallery import open_gallery
+from lookalike.job_queue import end_job
 from lookalike.server.jobs.process import WORK
 from lookalike.verbs.index import index
-from lookalike.verbs.jobs import end_job, submit_job
+from lookalike.verbs.jobs import submit_job
 from lookalike.verbs.keys import add_key
 
 if TYPE_CHECKING:

@@ -14,9 +14,10 @@ from click.testing import CliRunner
 from drawn_shapes import drawn, shown_to, write
 from lookalike.cli import main
 from lookalike.gallery import open_gallery
+from lookalike.job_queue import taken_job
 from lookalike.job_steps import LoggedStep, bounded_log, log_step, steps_followed_by
 from lookalike.server.jobs.process import do_job
-from lookalike.verbs.jobs import JobInfo, job_info, list_jobs, submit_job, taken_job
+from lookalike.verbs.jobs import JobInfo, job_info, list_jobs, submit_job
 from lookalike.verbs.records import browse, remove
 
 pytestmark = pytest.mark.sqlite_file  # a copy of the folder is another gallery

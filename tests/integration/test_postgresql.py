@@ -24,6 +24,7 @@ from awaited import PATIENCE
 from conftest import texture, write_pictures
 from lookalike.errors import GalleryError, LockedError, SlowFilterError, UsageError
 from lookalike.gallery import Gallery, open_gallery
+from lookalike.job_queue import end_job, take_over_jobs, taken_job
 from lookalike.locks import writing
 from lookalike.ownership import config_folder
 from lookalike.store import BASE, Batch, Store
@@ -36,7 +37,6 @@ from lookalike.store.second_encoder import begin_beside, switch_to_beside, write
 from lookalike.store.since import layout_of
 from lookalike.store.within import checked_part
 from lookalike.verbs import records
-from lookalike.verbs.jobs import end_job, take_over_jobs, taken_job
 from new_records import new
 from peers.dicomweb import radiograph, serving
 from peers.postgresql import ROLE, PostgreSQL, postgresql

@@ -17,6 +17,7 @@ from fastapi.testclient import TestClient
 from conftest import texture, write_pictures
 from lookalike.errors import DamagedFileError, GalleryError, LookalikeError, UsageError
 from lookalike.gallery import open_gallery
+from lookalike.job_queue import take_up_jobs, taken_job
 from lookalike.pictures import Pictures
 from lookalike.server.app import make_app
 from lookalike.store import Store
@@ -24,7 +25,7 @@ from lookalike.store.checksums import UNKNOWN
 from lookalike.verbs.doctor import doctor
 from lookalike.verbs.explain import explain
 from lookalike.verbs.index import index
-from lookalike.verbs.jobs import list_jobs, submit_job, take_up_jobs, taken_job
+from lookalike.verbs.jobs import list_jobs, submit_job
 from lookalike.verbs.records import remove
 from lookalike.verbs.search import search
 

@@ -20,6 +20,7 @@ from lookalike.adapters import fit_adapter
 from lookalike.erasing import Named
 from lookalike.errors import NotFoundError
 from lookalike.gallery import Gallery, open_gallery
+from lookalike.job_queue import count_erasures, end_job, taken_job
 from lookalike.mapping.layout import lay_out
 from lookalike.progress import Progress
 from lookalike.server.jobs.erased import ErasedMeanwhile
@@ -31,7 +32,7 @@ from lookalike.verbs.adapt import adapt
 from lookalike.verbs.cohorts.cohorts import save_cohort
 from lookalike.verbs.evaluate import evaluate
 from lookalike.verbs.index import index
-from lookalike.verbs.jobs import JobInfo, count_erasures, end_job, job_info, job_report, submit_job, taken_job
+from lookalike.verbs.jobs import JobInfo, job_info, job_report, submit_job
 from lookalike.verbs.map import kept_map, map_gallery
 from lookalike.verbs.records import Removal, browse, label, remove, remove_each
 

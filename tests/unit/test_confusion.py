@@ -12,9 +12,10 @@ from labelled_cases import CLASSES, Case, MakeGallery, cases, filled
 from lookalike.errors import UsageError
 from lookalike.evaluation.classifier_report import ClassifierReport
 from lookalike.evaluation.confusion import AnsweredQuery, Confusion, confusion_of
+from lookalike.job_queue import end_job
 from lookalike.server.serialise import plain
 from lookalike.verbs.evaluate import evaluate
-from lookalike.verbs.jobs import end_job, job_info, job_report, submit_job
+from lookalike.verbs.jobs import job_info, job_report, submit_job
 from lookalike.verbs.records import remove
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from lookalike.gallery import open_gallery
+from lookalike.job_queue import taken_job
 from lookalike.learning_curves import TrainingPoint, thinned
 from lookalike.server.jobs.noted import MOST_POINTS, NotedProgress
-from lookalike.verbs.jobs import job_info, list_jobs, submit_job, taken_job
+from lookalike.verbs.jobs import job_info, list_jobs, submit_job
 
 
 def test_every_other_point_of_each_curve_is_kept() -> None:

@@ -6,9 +6,9 @@ import time
 from typing import Final
 
 from lookalike.gallery import Gallery
+from lookalike.job_queue import tell_progress
 from lookalike.job_steps import LoggedStep, bounded_log
 from lookalike.learning_curves import TrainingPoint, thinned
-from lookalike.verbs.jobs import tell_progress
 
 MOST_POINTS: Final = 300  # of all curves of a job; beyond, every other one is kept
 _NOTED_EVERY: Final = 0.5  # seconds

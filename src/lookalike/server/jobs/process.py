@@ -26,6 +26,7 @@ from lookalike.configuration.resolve import setting_value
 from lookalike.errors import DatabaseGoneError, LookalikeError
 from lookalike.forking import AS_IT_IS, fork, serve_forks
 from lookalike.gallery import Gallery, open_gallery
+from lookalike.job_queue import Task, count_erasures, end_job, end_job_since, task_of
 from lookalike.job_steps import log_step, log_warning, steps_followed_by
 from lookalike.learning_curves import curves_followed_by
 from lookalike.progress import Progress
@@ -33,7 +34,6 @@ from lookalike.server.jobs.erased import ErasedMeanwhile
 from lookalike.server.jobs.noted import NotedProgress
 from lookalike.server.serialise import plain, shown_name, without_paths
 from lookalike.verbs.gallery import part_of
-from lookalike.verbs.jobs import Task, count_erasures, end_job, end_job_since, task_of
 
 _TRIES: Final = 5
 _OVERTAKEN: Final = (

@@ -14,8 +14,8 @@ from typing import Final
 from lookalike.erasing import Named, is_erasing, tidy
 from lookalike.errors import LookalikeError
 from lookalike.gallery import Gallery
+from lookalike.job_queue import Task, cancel_job, end_job, put_back_job, take_over_jobs, take_up_jobs, taken_job
 from lookalike.server.jobs.process import BESIDE, REPEATABLE, WRITERS, JobProcess
-from lookalike.verbs.jobs import Task, cancel_job, end_job, put_back_job, take_over_jobs, take_up_jobs, taken_job
 
 _LOOK_EVERY: Final = 2.0  # seconds: another process may have queued a job
 _TIDY_SECONDS: Final = 2.0  # waited for the turn to tidy, before the next job

@@ -14,6 +14,7 @@ from fastapi import Response
 
 from lookalike.erasing import bringing
 from lookalike.errors import NotFoundError
+from lookalike.job_queue import WITHIN
 from lookalike.roles import ROLES
 from lookalike.server.callers import Caller
 from lookalike.server.contract.bodies import IndexBody
@@ -24,7 +25,7 @@ from lookalike.server.responses import json_response
 from lookalike.server.service import Service
 from lookalike.server.uploads.store import Upload
 from lookalike.sources.volumes import files_behind
-from lookalike.verbs.jobs import WITHIN, JobInfo, count_open_jobs, job_info, may_cancel, submit_job
+from lookalike.verbs.jobs import JobInfo, count_open_jobs, job_info, may_cancel, submit_job
 
 OPEN_JOBS_EACH: Final = 32  # jobs of one caller that are queued or running,
 OPEN_JOBS: Final = 128  # and of all
