@@ -22,9 +22,10 @@ from conftest import texture
 from dicoms import data_set, save
 from lookalike import cli
 from lookalike.errors import MissingExtraError, UsageError
+from lookalike.exporting.folder import ExportResult
 from lookalike.gallery import Gallery
 from lookalike.readers import read
-from lookalike.verbs.export import ExportResult, export_records
+from lookalike.verbs.export import export_records
 from lookalike.verbs.index import index
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")

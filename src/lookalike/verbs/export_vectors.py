@@ -13,6 +13,7 @@ import numpy as np
 
 from lookalike.asking.candidates import candidates
 from lookalike.errors import UsageError
+from lookalike.exporting.names import export_key, exported_columns, exported_name
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
 from lookalike.progress import Progress, followed_by, tracked
@@ -22,7 +23,6 @@ from lookalike.sources.vector_files.writing import VECTOR_WRITERS, ToldRows, Vec
 from lookalike.store.browse import field_kinds
 from lookalike.text import absolute
 from lookalike.types import BASE, Record, Vectors
-from lookalike.verbs.export import export_key, exported_columns, exported_name
 
 _TOGETHER: Final = 2000  # records
 

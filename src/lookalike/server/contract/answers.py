@@ -21,13 +21,13 @@ from lookalike.evaluation.protocols.radir import RadIrReport
 from lookalike.evaluation.protocols.regions import RegionReport
 from lookalike.evaluation.quality_report import QualityAudit
 from lookalike.evaluation.report import Report
+from lookalike.exporting.folder import ExportResult
 from lookalike.roles import Role
 from lookalike.text import DISCLAIMER
 from lookalike.verbs.adapt import AdaptResult
 from lookalike.verbs.backup import BackupResult, VerifyResult
 from lookalike.verbs.cohorts.export import CohortExported
 from lookalike.verbs.cohorts.split import CohortSplit
-from lookalike.verbs.export import ExportResult
 from lookalike.verbs.galleries.merge import MergeResult
 from lookalike.verbs.gallery import GalleryInfo, SpaceInfo
 from lookalike.verbs.index import IndexResult

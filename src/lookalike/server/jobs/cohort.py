@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from lookalike.errors import UsageError
+from lookalike.exporting.folder import ExportResult
 from lookalike.gallery import Gallery
 from lookalike.progress import Progress
 from lookalike.server.exports import MAKING, export_place, size_below
 from lookalike.verbs.cohorts.export import COHORT_TABLES, CohortExported, export_cohort
-from lookalike.verbs.export import ExportResult, export_records
+from lookalike.verbs.export import export_records
 
 JOB: Final = "job"
 """The argument that says which job packs it."""

@@ -13,6 +13,9 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 
 from lookalike.atomic import write_atomically
 from lookalike.errors import UsageError
+from lookalike.exporting.folder import ExportOptions, LeftOut, export_chosen
+from lookalike.exporting.formats import ExportedCohort, write_coco, write_fiftyone, write_key_objects, write_monai
+from lookalike.exporting.names import export_key, exported_columns, exported_name
 from lookalike.flat import csv_text, parquet_bytes
 from lookalike.gallery import Gallery
 from lookalike.progress import Progress
@@ -24,8 +27,6 @@ from lookalike.store.cohorts import StoredMember, cohort_members, stored_cohort
 from lookalike.text import absolute
 from lookalike.types import Record
 from lookalike.verbs.cohorts.cohorts import CohortInfo, cohort_info
-from lookalike.verbs.cohorts.formats import ExportedCohort, write_coco, write_fiftyone, write_key_objects, write_monai
-from lookalike.verbs.export import ExportOptions, LeftOut, export_chosen, export_key, exported_columns, exported_name
 
 CohortFormat: TypeAlias = Literal["folder", "csv", "parquet", "kos", "fiftyone", "coco", "monai"]
 COHORT_FORMATS: Final[tuple[CohortFormat, ...]] = get_args(CohortFormat)

@@ -15,10 +15,10 @@ import PIL.Image
 from pydicom.dataset import Dataset
 
 from lookalike.atomic import write_atomically
+from lookalike.exporting.folder import ExportedRecord
 from lookalike.sending.documents import research_selection
 from lookalike.sending.headers import whole_header
 from lookalike.text import DISCLAIMER
-from lookalike.verbs.export import ExportedRecord
 
 _MONAI: Final = {"": "training", "train": "training", "val": "validation", "test": "test"}
 

@@ -1,0 +1,1 @@
+"""What leaves a gallery as files that tell nobody who it is."""
