@@ -21,6 +21,7 @@ from lookalike.verbs.cohorts.export import export_cohort
 from lookalike.verbs.cohorts.split import split_cohort
 from lookalike.verbs.curation.adjudicate import adjudicate, reading_agreement
 from lookalike.verbs.curation.decisions import decide, list_decisions, undo_decision
+from lookalike.verbs.curation.labelling import import_labels, label, label_log, undo_labels
 from lookalike.verbs.curation.readings import (
     close_round,
     give_readings,
@@ -36,17 +37,7 @@ from lookalike.verbs.galleries.places import copy_gallery, list_galleries, renam
 from lookalike.verbs.gallery import adopt, gallery_info, relocate, secret_key
 from lookalike.verbs.jobs import job_info, list_jobs, list_schedules
 from lookalike.verbs.keys import add_key, list_keys, remove_key
-from lookalike.verbs.records import (
-    import_labels,
-    label,
-    label_log,
-    list_records,
-    read_report,
-    record_info,
-    remove,
-    study_records,
-    undo_labels,
-)
+from lookalike.verbs.records import list_records, read_report, record_info, remove, study_records
 from lookalike.verbs.timeline import timeline
 
 

@@ -28,12 +28,13 @@ from lookalike.store.edit import label_changes
 from lookalike.store.label_log import LoggedChange
 from lookalike.store.place import STORE_FILE
 from lookalike.verbs.adapt import adapt
+from lookalike.verbs.curation.labelling import label, undo_labels
 from lookalike.verbs.evaluate import evaluate
 from lookalike.verbs.gallery import relocate
 from lookalike.verbs.index import index
 from lookalike.verbs.map import map_gallery
 from lookalike.verbs.migrate import migrate
-from lookalike.verbs.records import label, remove, undo_labels
+from lookalike.verbs.records import remove
 
 State = dict[str, Any]
 Operation = Callable[[Gallery, Path], object]

@@ -11,8 +11,8 @@ import pytest
 from conftest import write_pictures
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.store.jobs import add_job, finish_job, next_job, page_of_jobs
+from lookalike.verbs.curation.labelling import label, label_log, undo_labels
 from lookalike.verbs.index import index
-from lookalike.verbs.records import label, label_log, undo_labels
 
 YEARS = 10 * 365 * 86_400.0
 NOW = 1_790_000_000.0

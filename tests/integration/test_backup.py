@@ -25,11 +25,12 @@ from lookalike.gallery import Gallery, open_gallery
 from lookalike.store.database import FILE
 from lookalike.verbs.adapt import adapt
 from lookalike.verbs.backup import backup_gallery, backup_info, list_backups, restore_gallery, verify_gallery
+from lookalike.verbs.curation.labelling import label, label_log
 from lookalike.verbs.erase import erase_patient
 from lookalike.verbs.index import index
 from lookalike.verbs.jobs import list_jobs, submit_job
 from lookalike.verbs.map import kept_map, map_gallery
-from lookalike.verbs.records import browse, label, label_log
+from lookalike.verbs.records import browse
 from lookalike.verbs.search import search
 from started import ran
 

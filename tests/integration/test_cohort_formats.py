@@ -28,8 +28,9 @@ from lookalike.sending.terms import RESEARCH_USE
 from lookalike.verbs.cohorts.cohorts import save_cohort, show_cohort
 from lookalike.verbs.cohorts.export import CohortExported, CohortFormat, export_cohort
 from lookalike.verbs.cohorts.split import split_cohort
+from lookalike.verbs.curation.labelling import label
 from lookalike.verbs.index import index
-from lookalike.verbs.records import browse, label
+from lookalike.verbs.records import browse
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 Told = dict[str, tuple[frozenset[str], str, str]]

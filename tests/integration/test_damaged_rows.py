@@ -22,13 +22,14 @@ from lookalike.store.schema import METADATA
 from lookalike.verbs.classify import classify
 from lookalike.verbs.cohorts.cohorts import list_cohorts, show_cohort
 from lookalike.verbs.curation.decisions import list_decisions
+from lookalike.verbs.curation.labelling import label, label_log
 from lookalike.verbs.curation.readings import list_readings
 from lookalike.verbs.doctor import doctor
 from lookalike.verbs.evaluate import evaluate
 from lookalike.verbs.gallery import gallery_info
 from lookalike.verbs.index import index
 from lookalike.verbs.jobs import list_jobs, submit_job
-from lookalike.verbs.records import browse, facets, label, label_log, read_report, refused
+from lookalike.verbs.records import browse, facets, read_report, refused
 from lookalike.verbs.search import search
 from said_more import say_more
 

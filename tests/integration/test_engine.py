@@ -25,11 +25,12 @@ from lookalike.indexes.milvus.collection import MilvusIndex
 from lookalike.indexes.milvus.connection import EngineConnection
 from lookalike.store import Batch, NewRecord
 from lookalike.verbs.adapt import adapt
+from lookalike.verbs.curation.labelling import label
 from lookalike.verbs.doctor import doctor
 from lookalike.verbs.erase import erase_patient
 from lookalike.verbs.gallery import adopt, drop_space
 from lookalike.verbs.index import index
-from lookalike.verbs.records import label, remove
+from lookalike.verbs.records import remove
 from lookalike.verbs.search import SearchResult, search
 from peers.milvus import Milvus
 

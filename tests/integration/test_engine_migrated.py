@@ -16,9 +16,9 @@ from lookalike.indexes.milvus import filling
 from lookalike.indexes.milvus.collection import MilvusIndex
 from lookalike.store.prepared import prepared_collection, switched_collection
 from lookalike.verbs import migrate as verb
+from lookalike.verbs.curation.labelling import label
 from lookalike.verbs.erase import erase_patient
 from lookalike.verbs.migrate import migrate
-from lookalike.verbs.records import label
 from peers.milvus import Milvus
 
 pytestmark = pytest.mark.slow

@@ -24,7 +24,8 @@ from lookalike import cli
 from lookalike.errors import NotFoundError, UsageError
 from lookalike.flat import csv_text, flat_columns
 from lookalike.gallery import open_gallery
-from lookalike.verbs.records import import_labels, label_log, list_records, undo_labels
+from lookalike.verbs.curation.labelling import import_labels, label_log, undo_labels
+from lookalike.verbs.records import list_records
 
 LABELS = [("effusion", "left, large"), (), ("normal",), ("normal",)]
 FIELDS: list[dict[str, str | float]] = [

@@ -22,7 +22,8 @@ from mcp.client.stdio import StdioServerParameters
 import lookalike
 from conftest import write_pictures
 from lookalike.gallery import open_gallery
-from lookalike.verbs.records import label_log, list_records
+from lookalike.verbs.curation.labelling import label_log
+from lookalike.verbs.records import list_records
 
 COMMAND = str(Path(sys.executable).with_name("lookalike"))
 Work = Callable[[Callable[[Client], Any]], Any]

@@ -24,10 +24,11 @@ from lookalike.gallery import Gallery, open_gallery
 from lookalike.store.patches import patched_records
 from lookalike.store.reports import texts_of_files
 from lookalike.verbs.curation.decisions import decide, list_decisions, undo_decision
+from lookalike.verbs.curation.labelling import label
 from lookalike.verbs.curation.readings import give_readings, list_readings
 from lookalike.verbs.erase import erase_patient
 from lookalike.verbs.galleries.merge import ROUND, MergeResult
-from lookalike.verbs.records import label, record_info
+from lookalike.verbs.records import record_info
 
 PEOPLE = ("Ann", "Bob", "Cid", "Dee", "Eve")
 Where = str | None

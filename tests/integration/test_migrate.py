@@ -29,11 +29,12 @@ from lookalike.store.second_encoder import beside_counts, beside_encoder, pendin
 from lookalike.verbs import migrate as verb
 from lookalike.verbs.adapt import adapt
 from lookalike.verbs.classify import classify
+from lookalike.verbs.curation.labelling import label
 from lookalike.verbs.doctor import doctor
 from lookalike.verbs.gallery import gallery_info, list_spaces
 from lookalike.verbs.index import index
 from lookalike.verbs.migrate import migrate
-from lookalike.verbs.records import label, remove
+from lookalike.verbs.records import remove
 from lookalike.verbs.search import search
 
 pytestmark = pytest.mark.sqlite_file  # a copy of the folder is another gallery

@@ -7,8 +7,9 @@ from pathlib import Path
 from conftest import write_pictures
 from lookalike.gallery import open_gallery
 from lookalike.store.edit import label_changes
+from lookalike.verbs.curation.labelling import label
 from lookalike.verbs.index import index
-from lookalike.verbs.records import label, remove
+from lookalike.verbs.records import remove
 from started import ran
 
 # Does everything that is done to a gallery, and prints what Python code opened of its database.
@@ -27,7 +28,8 @@ from lookalike.verbs.evaluate import evaluate
 from lookalike.verbs.gallery import relocate
 from lookalike.verbs.index import index
 from lookalike.verbs.map import map_gallery
-from lookalike.verbs.records import label, remove, undo_labels
+from lookalike.verbs.curation.labelling import label, undo_labels
+from lookalike.verbs.records import remove
 from lookalike.verbs.search import search
 pictures = Path(sys.argv[2])
 with open_gallery(sys.argv[1], create=True) as gallery:

@@ -37,6 +37,7 @@ from lookalike.store.second_encoder import begin_beside, switch_to_beside, write
 from lookalike.store.since import layout_of
 from lookalike.store.within import checked_part
 from lookalike.verbs import records
+from lookalike.verbs.curation import labelling
 from new_records import new
 from peers.dicomweb import radiograph, serving
 from peers.postgresql import ROLE, PostgreSQL, postgresql
@@ -172,7 +173,7 @@ def test_a_gallery_from_elsewhere_connects_to_nothing_until_it_is_adopted(
 def test_what_no_database_holds_is_no_damage(made: Path) -> None:
     with open_gallery(made) as gallery:
         with pytest.raises(UsageError, match="64 bits"):
-            records.undo_labels(gallery, 1 << 63)
+            labelling.undo_labels(gallery, 1 << 63)
         with pytest.raises(UsageError, match="null character"):
             records.remove(gallery, patient="a\0b")
 

@@ -21,6 +21,7 @@ from lookalike.store.edit import label_changes
 from lookalike.store.place import STORE_FILE
 from lookalike.verbs import records
 from lookalike.verbs.backup import backup_gallery, restore_gallery, verify_gallery
+from lookalike.verbs.curation import labelling
 from peers.postgresql import PostgreSQL
 
 
@@ -33,7 +34,7 @@ def chest(tmp_path_factory: pytest.TempPathFactory, postgresql_server: PostgreSQ
     assert run("index", pictures, *words, "--patches").exit_code == 0
     assert run("adapt", "--gallery", folder, "--name", "lines", "--kind", "lda").exit_code == 0
     with open_gallery(folder) as gallery:
-        records.label(gallery, ids_of(gallery)[:2], add=["by-hand"])
+        labelling.label(gallery, ids_of(gallery)[:2], add=["by-hand"])
     return folder
 
 
@@ -88,7 +89,7 @@ def test_it_is_of_one_moment(chest: Path, tmp_path: Path, monkeypatch: pytest.Mo
 
         def copy_while_others_write(source: Connection, target: Connection, table: Table) -> None:
             copy(source, target, table)
-            records.label(other, ids_of(other)[:1], add=[f"while-{table.name}"])
+            labelling.label(other, ids_of(other)[:1], add=[f"while-{table.name}"])
             written.append(f"while-{table.name}")
 
         monkeypatch.setattr(copied_tables, "_copy", copy_while_others_write)

@@ -29,9 +29,10 @@ from lookalike.sources.fetching import FETCHED_AT_ONCE
 from lookalike.sources.pacs import ListedStudy
 from lookalike.types import Item
 from lookalike.verbs import pull as verb
+from lookalike.verbs.curation.labelling import label
 from lookalike.verbs.index import index
 from lookalike.verbs.pull import PullResult, follow, pull
-from lookalike.verbs.records import label, remove
+from lookalike.verbs.records import remove
 from peers.dicomweb import Pacs, as_it_should, no_dicom, radiograph, serving
 
 MakeGallery = Callable[..., Gallery]

@@ -28,7 +28,7 @@ from lookalike.verbs.doctor import doctor
 from lookalike.verbs.evaluate import evaluate
 from lookalike.verbs.index import index
 from lookalike.verbs.map import map_gallery
-from lookalike.verbs.records import label
+from lookalike.verbs.curation.labelling import label
 from lookalike.verbs.search import search
 
 def answer(what):

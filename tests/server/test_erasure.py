@@ -25,8 +25,9 @@ from dicoms import data_set, save
 from lookalike.gallery import Gallery, open_gallery
 from lookalike.locks import ERASING
 from lookalike.store.schema import RECORDS as RECORDS_TABLE
+from lookalike.verbs.curation.labelling import label
 from lookalike.verbs.index import index
-from lookalike.verbs.records import browse, label, remove
+from lookalike.verbs.records import browse, remove
 from peers.postgresql import table_files
 from started import ran
 

@@ -21,9 +21,10 @@ from lookalike.roles import ROLES, Role
 from lookalike.server.access import Needs
 from lookalike.server.app import make_app
 from lookalike.server.audited import audited_name
+from lookalike.verbs.curation.labelling import label
 from lookalike.verbs.index import index
 from lookalike.verbs.keys import add_key
-from lookalike.verbs.records import RecordInfo, browse, label
+from lookalike.verbs.records import RecordInfo, browse
 
 PARTS: Final = {"all": "", "north": "site=north", "south": "site=south", "none": "site=nowhere"}
 BASE: Final = "http://127.0.0.1:8765"
@@ -498,11 +499,10 @@ def test_a_whole_gallery_is_reached_by_no_route_unawares() -> None:
         },
         "records.py": {
             "records.check_may_have_file, service.gallery,",  # of a record that the caller was found to see
-            "records.relabel(service.gallery,",
-            "records.label(service.gallery,",
-            "records.label(\n        service.gallery,",
-            "records.change_to_undo(service.gallery,",
-            "records.undo_labels(service.gallery,",
+            "labelling.relabel(service.gallery,",
+            "labelling.label(\n        service.gallery,",
+            "labelling.change_to_undo(service.gallery,",
+            "labelling.undo_labels(service.gallery,",
             "partial(records.remove, service.gallery,",
             "if seen is service.gallery",
         },
@@ -520,7 +520,7 @@ def test_a_whole_gallery_is_reached_by_no_route_unawares() -> None:
         "adjudicate.reading_agreement(service.gallery,",
         "adjudicate.adjudicate(\n        service.gallery,",  # for who sees all
     }
-    allowed["labels.py"] = {"records.label_each(service.gallery,"}  # of records that the caller was found to see
+    allowed["labels.py"] = {"labelling.label_each(service.gallery,"}  # of records that the caller was found to see
     allowed["cohorts.py"] = {  # for who sees all: the routes that write and export are of the whole gallery
         f"cohorts.{verb}(service.gallery,"
         for verb in ("save_cohort", "combine_cohorts", "check_cohort", "remove_cohort")

@@ -30,11 +30,12 @@ from lookalike.store.cohorts import cohort_members
 from lookalike.store.place import is_elsewhere
 from lookalike.verbs.adapt import adapt
 from lookalike.verbs.cohorts.cohorts import save_cohort
+from lookalike.verbs.curation.labelling import label
 from lookalike.verbs.evaluate import evaluate
 from lookalike.verbs.index import index
 from lookalike.verbs.jobs import JobInfo, job_info, job_report, submit_job
 from lookalike.verbs.map import kept_map, map_gallery
-from lookalike.verbs.records import Removal, browse, label, remove, remove_each
+from lookalike.verbs.records import Removal, browse, remove, remove_each
 
 __all__ = ["scratch"]
 MANY = 60

@@ -23,8 +23,9 @@ from lookalike.indexes.exact import nearest
 from lookalike.indexes.flat import FlatIndex
 from lookalike.together import Together
 from lookalike.types import Vectors
+from lookalike.verbs.curation.labelling import label, relabel
 from lookalike.verbs.gallery import drop_space
-from lookalike.verbs.records import browse, facets, label, relabel, remove
+from lookalike.verbs.records import browse, facets, remove
 from lookalike.verbs.search import search
 
 COUNT = 12

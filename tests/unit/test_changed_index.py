@@ -15,7 +15,8 @@ from lookalike.indexes.changed import ChangedIndex
 from lookalike.indexes.flat import FlatIndex
 from lookalike.store import Batch, NewRecord
 from lookalike.types import Keys, Vectors
-from lookalike.verbs.records import label, remove
+from lookalike.verbs.curation.labelling import label
+from lookalike.verbs.records import remove
 
 DIM, MANY = 6, 1200
 

@@ -21,8 +21,9 @@ from lookalike.store import Relabel
 from lookalike.store.batch import Batch
 from lookalike.verbs.adapt import adapt
 from lookalike.verbs.classify import classify
+from lookalike.verbs.curation.labelling import label, undo_labels
 from lookalike.verbs.index import index
-from lookalike.verbs.records import label, remove, undo_labels
+from lookalike.verbs.records import remove
 
 SUPERVISED = [name for name in classify_methods() if name not in ("adapter", "zero-shot", "mlp")]
 

@@ -19,10 +19,11 @@ from lookalike.gallery import Gallery
 from lookalike.store.cohorts import cohort_members, stored_cohort
 from lookalike.verbs.cohorts.cohorts import combine_cohorts, list_cohorts, remove_cohort, save_cohort, show_cohort
 from lookalike.verbs.cohorts.split import split_cohort
+from lookalike.verbs.curation.labelling import label
 from lookalike.verbs.erase import erase_patient
 from lookalike.verbs.gallery import part_of
 from lookalike.verbs.index import index
-from lookalike.verbs.records import browse, label
+from lookalike.verbs.records import browse
 
 pytestmark = pytest.mark.both_databases
 

@@ -23,11 +23,12 @@ from lookalike.store.schema import METADATA, RECORDS
 from lookalike.store.within import checked_part
 from lookalike.verbs.audit import audit_duplicates
 from lookalike.verbs.classify import classify
+from lookalike.verbs.curation.labelling import label, label_log, undo_labels
 from lookalike.verbs.evaluate import evaluate
 from lookalike.verbs.gallery import gallery_info, part_of, warm
 from lookalike.verbs.index import index
 from lookalike.verbs.map import kept_map, map_gallery
-from lookalike.verbs.records import browse, facets, label, label_log, record_info, undo_labels
+from lookalike.verbs.records import browse, facets, record_info
 from lookalike.verbs.search import search
 
 

@@ -15,9 +15,10 @@ from lookalike.gallery import Gallery
 from lookalike.store.decisions import groups_joined_to
 from lookalike.verbs.audit import audit_metadata, audit_outliers
 from lookalike.verbs.curation.decisions import DecidedOf, decide, list_decisions, undo_decision
+from lookalike.verbs.curation.labelling import undo_labels
 from lookalike.verbs.erase import erase_patient
 from lookalike.verbs.gallery import adopt
-from lookalike.verbs.records import record_info, remove, undo_labels
+from lookalike.verbs.records import record_info, remove
 from lookalike.verbs.search import search
 
 MakeGallery = Callable[..., Gallery]

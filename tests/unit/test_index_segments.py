@@ -28,8 +28,9 @@ from lookalike.indexes.files import followed
 from lookalike.store import Batch, NewRecord, edits, record_id
 from lookalike.store.since import layout_of
 from lookalike.types import Vectors
+from lookalike.verbs.curation.labelling import label
 from lookalike.verbs.doctor import doctor
-from lookalike.verbs.records import label, remove
+from lookalike.verbs.records import remove
 
 pytestmark = pytest.mark.sqlite_file  # what is made anew is made from a copy of the folder
 

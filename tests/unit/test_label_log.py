@@ -14,10 +14,11 @@ from lookalike.gallery import Gallery
 from lookalike.store import Batch, NewRecord, Relabel, Store, database, record_id
 from lookalike.store.adoption import adopt_store
 from lookalike.store.edit import change_labels, undo_change
+from lookalike.verbs.curation.labelling import label, label_log, relabel, undo_labels
 from lookalike.verbs.doctor import doctor
 from lookalike.verbs.gallery import relocate
 from lookalike.verbs.index import index
-from lookalike.verbs.records import label, label_log, relabel, remove, undo_labels
+from lookalike.verbs.records import remove
 
 pytestmark = pytest.mark.both_databases
 

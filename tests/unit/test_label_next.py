@@ -14,7 +14,7 @@ from lookalike.evaluation.labelled import every_record
 from lookalike.gallery import Gallery
 from lookalike.verbs.curation import label_next as verb
 from lookalike.verbs.curation.label_next import label_next
-from lookalike.verbs.records import label
+from lookalike.verbs.curation.labelling import label
 
 MakeGallery = Callable[..., Gallery]
 CENTRES = np.eye(5)[:4] * 3

@@ -15,6 +15,7 @@ from lookalike.evaluation.agreement import cohen_kappa, fleiss_kappa
 from lookalike.gallery import Gallery
 from lookalike.store.readings import stored_rounds
 from lookalike.verbs.curation.adjudicate import adjudicate, reading_agreement
+from lookalike.verbs.curation.labelling import label, label_log, undo_labels
 from lookalike.verbs.curation.readings import (
     close_round,
     give_readings,
@@ -24,7 +25,7 @@ from lookalike.verbs.curation.readings import (
     remove_readings,
     start_round,
 )
-from lookalike.verbs.records import browse, facets, label, label_log, record_info, remove, undo_labels
+from lookalike.verbs.records import browse, facets, record_info, remove
 
 MakeGallery = Callable[..., Gallery]
 # Fleiss, Psychological Bulletin 76, 1971, table 1, shortened: categories that each of six readers chose.

@@ -16,7 +16,8 @@ from lookalike.cli.records_next import next_command
 
 if TYPE_CHECKING:
     from lookalike.erasing import Removed
-    from lookalike.verbs.records import Changed, RecordInfo
+    from lookalike.verbs.curation.labelling import Changed
+    from lookalike.verbs.records import RecordInfo
 
 _BY: Final = "command line"
 
@@ -118,10 +119,10 @@ def _import(table: str, gallery: str, as_json: bool) -> None:
       lookalike records list --gallery chest --limit 0 --output csv > labels.csv
     """
     from lookalike.gallery import open_gallery
-    from lookalike.verbs import records
+    from lookalike.verbs.curation import labelling
 
     with open_gallery(gallery) as opened:
-        result = records.import_labels(opened, table, by=_BY)
+        result = labelling.import_labels(opened, table, by=_BY)
         note_command("label", opened, change=result.change or 0, changed=result.changed)
     _print_changed(result, as_json)
 
@@ -150,10 +151,10 @@ def _label(
       lookalike records label 5ef178c836b2cf56 --add effusion --remove no_finding --gallery chest
     """
     from lookalike.gallery import open_gallery
-    from lookalike.verbs import records
+    from lookalike.verbs.curation import labelling
 
     with open_gallery(gallery) as opened:
-        result = records.label(opened, ids, set=set_ or None, add=add, remove=remove, by=_BY)
+        result = labelling.label(opened, ids, set=set_ or None, add=add, remove=remove, by=_BY)
         note_command("label", opened, ids, change=result.change or 0)
     _print_changed(result, as_json)
 
@@ -252,10 +253,10 @@ def _undo(change: int | None, gallery: str, as_json: bool) -> None:
       lookalike records undo 12 --gallery chest
     """
     from lookalike.gallery import open_gallery
-    from lookalike.verbs import records
+    from lookalike.verbs.curation import labelling
 
     with open_gallery(gallery) as opened:
-        result = records.undo_labels(opened, change)
+        result = labelling.undo_labels(opened, change)
         note_command("label", opened, undone=result.change or 0)
     _print_changed(result, as_json, undone=True)
 
@@ -272,10 +273,10 @@ def _log(gallery: str, limit: int, output: str) -> None:
       lookalike records log --gallery chest
     """
     from lookalike.gallery import open_gallery
-    from lookalike.verbs import records
+    from lookalike.verbs.curation import labelling
 
     with open_gallery(gallery) as opened:
-        result = records.label_log(opened, limit=limit)
+        result = labelling.label_log(opened, limit=limit)
     if output != TABLE:
         print_listing(result, result.items, output)
         return

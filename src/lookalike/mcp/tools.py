@@ -13,10 +13,11 @@ from lookalike.pictures import stored_thumbnail
 from lookalike.text import DISCLAIMER
 from lookalike.verbs.audit_log import note_in_audit_log
 from lookalike.verbs.classify import classify
+from lookalike.verbs.curation.labelling import label
 from lookalike.verbs.evaluate import evaluate
 from lookalike.verbs.explain import explain
 from lookalike.verbs.gallery import gallery_info
-from lookalike.verbs.records import browse, facets, label, record_info
+from lookalike.verbs.records import browse, facets, record_info
 from lookalike.verbs.search import allowed_query, search
 
 MOST_AT_ONCE: Final = 50  # hits or records of one answer

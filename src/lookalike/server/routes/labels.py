@@ -15,6 +15,7 @@ from lookalike.server.routes.parameters import AsContributor, Served, SpaceName,
 from lookalike.server.serialise import shown_name
 from lookalike.types import BASE
 from lookalike.verbs import records
+from lookalike.verbs.curation import labelling
 from lookalike.verbs.curation.label_next import LabelNext, LabelOrder, label_next
 
 
@@ -56,12 +57,12 @@ def get_labels_table(request: Request, service: Served, caller: AsContributor, w
     return CSV(text, headers=saved_as("labels.csv"))
 
 
-@labels_router.post("/labels/import", response_model=records.Changed)
+@labels_router.post("/labels/import", response_model=labelling.Changed)
 def post_labels_import(body: ImportLabelsBody, request: Request, service: Served, caller: AsContributor) -> Response:
     """Set the labels of records as an uploaded CSV table says, in one change, by its columns ``id`` and ``labels``,
     several with ``|`` between. ``change`` of the answer undoes it.
     """
-    labels = records.labels_of_table(service.uploads.get(body.upload, caller.name).files[0])
+    labels = labelling.labels_of_table(service.uploads.get(body.upload, caller.name).files[0])
     service.check_seen(caller, [*labels])
     note_records(request.state, labels)
-    return json_response(records.label_each(service.gallery, labels, by=caller.signs))
+    return json_response(labelling.label_each(service.gallery, labels, by=caller.signs))

@@ -40,6 +40,7 @@ from lookalike.server.routes.parameters import (
 from lookalike.server.service import Service
 from lookalike.types import BASE
 from lookalike.verbs import records
+from lookalike.verbs.curation import labelling
 from lookalike.verbs.send import Sent, send_to
 from lookalike.verbs.similar_studies import RecordLinks, record_links
 from lookalike.verbs.timeline import Timeline, timeline
@@ -167,31 +168,33 @@ async def post_record_send(
 def patch_record(identity: str, body: SetLabelsBody, service: Served, caller: AsContributor) -> Response:
     """Replace a record's labels."""
     service.check_seen(caller, [identity])
-    return json_response(records.relabel(service.gallery, identity, body.labels, by=caller.signs))
+    return json_response(labelling.relabel(service.gallery, identity, body.labels, by=caller.signs))
 
 
-@records_router.post("/labels", response_model=records.Changed)
+@records_router.post("/labels", response_model=labelling.Changed)
 def post_labels(body: ChangeLabelsBody, request: Request, service: Served, caller: AsContributor) -> Response:
     """Change the labels of many records at once. ``change`` of the answer undoes it at ``/labels/undo``."""
     service.check_seen(caller, body.ids)
     note_records(request.state, body.ids)
-    changed = records.label(service.gallery, body.ids, set=body.set, add=body.add, remove=body.remove, by=caller.signs)
+    changed = labelling.label(
+        service.gallery, body.ids, set=body.set, add=body.add, remove=body.remove, by=caller.signs
+    )
     return json_response(changed)
 
 
-@records_router.post("/labels/undo", response_model=records.Changed)
+@records_router.post("/labels/undo", response_model=labelling.Changed)
 def post_labels_undo(body: UndoLabelsBody, service: Served, caller: AsContributor) -> Response:
     """Undo a change of labels, by default the last one that counts, whoever made it. One that concerns records that the
     caller does not see is none.
     """
-    change = records.change_to_undo(service.gallery, service.seen_by(caller), body.change)
-    return json_response(records.undo_labels(service.gallery, change))
+    change = labelling.change_to_undo(service.gallery, service.seen_by(caller), body.change)
+    return json_response(labelling.undo_labels(service.gallery, change))
 
 
-@records_router.get("/labels/log", response_model=records.LabelLog)
+@records_router.get("/labels/log", response_model=labelling.LabelLog)
 def get_labels_log(service: Served, caller: AsContributor, limit: Limit = 50, cursor: Cursor = None) -> Response:
     """The changes of labels, newest first."""
-    return json_response(records.label_log(service.seen_by(caller), limit=limit, cursor=cursor))
+    return json_response(labelling.label_log(service.seen_by(caller), limit=limit, cursor=cursor))
 
 
 @records_router.delete("/records/{identity}", response_model=Removed)

@@ -1,1 +1,1 @@
-"""Curation: what to label next, and what is decided of what audits have found and readers have said."""
+"""Curation: what to label next, labels that persons set, and what is decided of what audits found and readers said."""

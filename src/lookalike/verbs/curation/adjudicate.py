@@ -15,8 +15,8 @@ from lookalike.gallery import Gallery
 from lookalike.metrics import numbered
 from lookalike.store.readings import DECIDED, has_read, put_readings
 from lookalike.text import plain_text
+from lookalike.verbs.curation.labelling import checked_labels, label_each
 from lookalike.verbs.curation.readings import MIN_READERS, NAME_LENGTH, ReadingsGiven, blinded, list_readings
-from lookalike.verbs.records import checked_labels, label_each
 
 
 @dataclass(frozen=True, slots=True)

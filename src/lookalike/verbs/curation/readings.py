@@ -29,8 +29,8 @@ from lookalike.store.readings import (
     stored_rounds,
 )
 from lookalike.text import plain_text
+from lookalike.verbs.curation.labelling import checked_labels
 from lookalike.verbs.keys import list_keys
-from lookalike.verbs.records import checked_labels
 
 NAME_LENGTH: Final = 64  # of a round's name, and of a reader's
 MIN_READERS: Final = 2  # that can agree
