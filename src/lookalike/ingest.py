@@ -73,7 +73,7 @@ class IndexRun:
         self.batch = self._empty_batch()
         self.items = StoredItems(
             self.gallery.store,
-            self.gallery.is_there,
+            self.gallery.places.is_there,
             with_patches=self.patches,
             named=self.labels.names_studies or self.tell_all,
         )

@@ -71,16 +71,16 @@ class MergedGallery:
     def found(self) -> Again:
         """The items that hold the records' pictures, and why others cannot be read."""
         gallery = self.gallery
-        series = SeriesOfFolder(self.target.readers, gallery.may_open)
-        buckets = ListedBuckets(gallery.buckets)
-        return again(self.records.values(), gallery.place_of, gallery.may_open, series, buckets)
+        series = SeriesOfFolder(self.target.readers, gallery.places.may_open)
+        buckets = ListedBuckets(gallery.places.buckets)
+        return again(self.records.values(), gallery.places.place_of, gallery.places.may_open, series, buckets)
 
     def items(self) -> list[tuple[Source, Item]]:
         """The items to be read. Files that the gallery keeps itself are copied: it may be removed one day."""
         return [(source, self._own(item)) for source, item in self.found.items]
 
     def _own(self, item: Item) -> Item:
-        kept_files = [self.gallery.kept_file(file) for file in item.files]
+        kept_files = [self.gallery.places.kept_file(file) for file in item.files]
         if item.in_array or not any(kept_files):
             return item
         root = Path(self.gallery.folder).resolve() / SOURCES

@@ -95,16 +95,16 @@ class Pictures:
             raise UnreadableImageError(error.reason, _TOO_LARGE if error.reason == "too-large" else "") from None
 
     def _files(self, record: Record) -> list[Path]:
-        self._gallery.place_of(record.source)
+        self._gallery.places.place_of(record.source)
         try:
             files = files_behind(Path(record.source), record.depth, self._of_one_series)
         except (OSError, ValueError, UnreadableImageError):
             files = []
         if not files:
             raise NotFoundError("the file that this record was made from is no longer there", _GONE)
-        return list(map(self._gallery.place_of, files))
+        return list(map(self._gallery.places.place_of, files))
 
     def _of_one_series(self, files: Sequence[Path]) -> Sequence[Path]:
         """Those of some files that are of the first one's series, as far as the gallery may open them."""
-        by_place = {self._gallery.place_of(file): file for file in files if self._gallery.may_open(file)}
+        by_place = {self._gallery.places.place_of(file): file for file in files if self._gallery.places.may_open(file)}
         return [by_place[place] for place in self._display.siblings(list(by_place))]

@@ -84,11 +84,11 @@ class Reencoding:
 
     @cached_property
     def _series(self) -> SeriesOfFolder:
-        return SeriesOfFolder(self.readers, self.gallery.may_open)
+        return SeriesOfFolder(self.readers, self.gallery.places.may_open)
 
     @cached_property
     def _buckets(self) -> ListedBuckets:
-        return ListedBuckets(self.gallery.buckets)
+        return ListedBuckets(self.gallery.places.buckets)
 
     @property
     def patches(self) -> bool:
@@ -137,7 +137,7 @@ class Reencoding:
         records = self.gallery.store.records(keys)
         self.wanted, self.refused = {record.id: record for record in records.values()}, {}
         gallery = self.gallery
-        found = again(records.values(), gallery.place_of, gallery.may_open, self._series, self._buckets)
+        found = again(records.values(), gallery.places.place_of, gallery.places.may_open, self._series, self._buckets)
         for event in read_items(self.readers, found.items) if found.items else ():
             self._take(event)
         self._flush()

@@ -47,7 +47,7 @@ def planted(folder: Path, patient_of: Callable[[int, int], str], encoder: str | 
     """
     folder.mkdir()
     gallery = open_gallery(folder / "gallery", create=True, encoder=encoder)
-    gallery.allow([folder])  # whose files no index run has named
+    gallery.places.allow([folder])  # whose files no index run has named
     rng = np.random.default_rng(5)
     directions = np.linalg.qr(rng.normal(size=(gallery.spec.dim, 3 * COUPLES)))[0].T
     couple, own = 4 * directions[:COUPLES], directions[COUPLES:]

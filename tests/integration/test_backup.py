@@ -87,7 +87,7 @@ def test_restored_beside_it_answers_the_same(kept: Kept, tmp_path: Path) -> None
     with open_gallery(tmp_path / "again") as gallery:
         assert told(gallery) == kept.said
         (own,) = [one for one in browse(gallery).items if "sources" in one.source]
-        assert gallery.kept_file(own.source) is not None
+        assert gallery.places.kept_file(own.source) is not None
     assert verify_gallery(tmp_path / "again").sound
     assert verify_gallery(kept.folder).sound
 

@@ -73,7 +73,7 @@ def test_a_renamed_gallery_is_the_same_one(folder: Path) -> None:
     assert answers(Path(result.folder)) == before
     with open_gallery(result.folder) as gallery:
         assert [key.name for key in list_keys(gallery)] == ["station"]
-        assert all(gallery.is_there(each.source) for each in browse(gallery, limit=12))
+        assert all(gallery.places.is_there(each.source) for each in browse(gallery, limit=12))
         assert gallery_info(gallery).name == "thorax"
 
 

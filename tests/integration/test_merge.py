@@ -319,7 +319,7 @@ def test_another_encoder_encodes_anew_and_own_files_are_copied(
     rmtree(tmp_path / "one")
     with open_gallery(into.folder) as gallery:
         assert gallery.store.count() == 12
-        assert all(gallery.is_there(each.source) for each in gallery.store.records().values())
+        assert all(gallery.places.is_there(each.source) for each in gallery.store.records().values())
         fresh = lookalike.search(gallery, own_copy(gallery), k=3).hits
         assert len(fresh) == 3
 

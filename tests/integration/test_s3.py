@@ -343,6 +343,6 @@ def test_merged_galleries_read_buckets_as_folders(make_gallery: MakeGallery, sto
         index(south, [store.uri])
     with make_gallery("both") as both:
         result = merge_into(both, [north.folder, south.folder])
-        assert (result.added, result.left_out, both.buckets) == (4, (), (store.uri,))
+        assert (result.added, result.left_out, both.places.buckets) == (4, (), (store.uri,))
         with open_gallery(south.folder) as again:
             assert found(both) == found(again)

@@ -156,7 +156,7 @@ def opened_by_nobody(case: Case, ids: dict[str, str]) -> None:
                 pictures.files_of(identity)
             with pytest.raises(LookalikeError):
                 explain(gallery, id=identity, record=identity)
-            assert not gallery.may_open(case.places[name])
+            assert not gallery.places.may_open(case.places[name])
         pictures.close()
         assert search(gallery, id=next(iter(ids.values())), k=3).hits
         doctor(gallery)

@@ -242,8 +242,8 @@ def test_maps_are_the_gallerys_own_files(make_gallery: MakeGallery) -> None:
     add(gallery, 0, 3)
     map_gallery(gallery, method="tsne")
     (path,) = (gallery.folder / "maps").iterdir()
-    assert gallery.owns(path)
-    assert not gallery.owns(gallery.folder / "mapsy" / "scan.png")
+    assert gallery.places.owns(path)
+    assert not gallery.places.owns(gallery.folder / "mapsy" / "scan.png")
 
 
 def test_without_the_extra_one_line_says_what_to_install(

@@ -247,7 +247,7 @@ def test_only_a_folder_of_its_own_and_allowed_ones_are_opened(
         (folder / "a").write_text("")
     (allowed / "out").symlink_to(tmp_path / "allowed-not" / "a")
     (tmp_path / "in").symlink_to(allowed)
-    gallery.allow([allowed, config_folder()])
+    gallery.places.allow([allowed, config_folder()])
     opened = {
         allowed,
         allowed / "a",
@@ -269,7 +269,7 @@ def test_only_a_folder_of_its_own_and_allowed_ones_are_opened(
         Path("\0"),
         Path("/"),
     }
-    assert {path for path in opened | closed if gallery.may_open(path)} == opened
-    assert gallery.place_of(tmp_path / "in" / "a") == Path(os.path.realpath(allowed / "a"))
+    assert {path for path in opened | closed if gallery.places.may_open(path)} == opened
+    assert gallery.places.place_of(tmp_path / "in" / "a") == Path(os.path.realpath(allowed / "a"))
     with pytest.raises(NotFoundError, match="no file here"):
-        gallery.place_of("inbox:50f66d6ee1951417")
+        gallery.places.place_of("inbox:50f66d6ee1951417")

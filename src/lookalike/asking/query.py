@@ -306,10 +306,11 @@ def query_frames(gallery: Gallery, query: Query) -> tuple[Frame, ...]:
 
 
 def _frames_of_record(gallery: Gallery, record: Record) -> tuple[Frame, ...]:
-    place = gallery.place_of(record.source)
+    place = gallery.places.place_of(record.source)
     try:
         frames = [
-            replace(each, source=record.source) for each in _frames_at(gallery, place, record.frame, gallery.may_open)
+            replace(each, source=record.source)
+            for each in _frames_at(gallery, place, record.frame, gallery.places.may_open)
         ]
     except (UsageError, UnreadableImageError):
         frames = []

@@ -109,7 +109,7 @@ def _read_series(gallery: Gallery, folders: Sequence[str | os.PathLike[str]]) ->
 
 
 def _batches(gallery: Gallery, folders: Sequence[str | os.PathLike[str]]) -> Iterator[list[Frame]]:
-    items = list_items([source_of(str(absolute(folder))) for folder in folders], gallery.owns).items
+    items = list_items([source_of(str(absolute(folder))) for folder in folders], gallery.places.owns).items
     frames = (event for event in read_items(gallery.readers, items) if isinstance(event, Frame))
     while batch := list(islice(frames, _ENCODED if gallery.spec.ndim == 2 else 1)):
         yield batch

@@ -12,8 +12,9 @@ Nothing in it is an order: which files outside may be opened, which jobs run and
 own configuration (``lookalike.ownership``).
 """
 
-from lookalike.gallery.gallery import EXPORTS, INBOX, OUTSIDE, SOURCES, Gallery
+from lookalike.gallery.gallery import Gallery
 from lookalike.gallery.opening import check_addresses, gallery_folder, gallery_to_fill, is_gallery, open_gallery
+from lookalike.gallery.places import EXPORTS, INBOX, OUTSIDE, SOURCES
 from lookalike.gallery.spec import spec_fields, spec_of_stored
 
 __all__ = [

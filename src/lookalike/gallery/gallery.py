@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from functools import cached_property, partial
@@ -18,6 +17,7 @@ from lookalike import adapters, encoders, indexes
 from lookalike.configuration.resolve import setting_value
 from lookalike.errors import EngineError, GalleryError, ManifestMismatchError, NotFoundError, UsageError
 from lookalike.filters import Filter
+from lookalike.gallery.places import OWN, SOURCES, GalleryPlaces
 from lookalike.gallery.spec import spec_fields, spec_of_stored
 from lookalike.gallery.vectors import GalleryVectors
 from lookalike.indexes.column_file import ColumnFile
@@ -25,15 +25,13 @@ from lookalike.indexes.milvus.address import EMBEDDED, engine_address
 from lookalike.indexes.milvus.connection import EngineConnection
 from lookalike.indexes.milvus.spaces import EngineSpaces
 from lookalike.indexes.spaces import AUTO, SpaceIndexes
-from lookalike.locks import ERASING, LOCKS, Locks, Turn, erasing, filling_engine, writing
-from lookalike.ownership import add_buckets, add_roots, allow_encoder, ownership_of
+from lookalike.locks import ERASING, Locks, Turn, erasing, filling_engine, writing
+from lookalike.ownership import allow_encoder
 from lookalike.plugins import suggestion
 from lookalike.store import BASE, SpaceRow, Store
-from lookalike.store.database import FILE, READ_ONLY, check_shape
+from lookalike.store.database import READ_ONLY, check_shape
 from lookalike.store.facts import ENGINE
-from lookalike.store.place import STORE_FILE
 from lookalike.store.second_encoder import count_without_vectors
-from lookalike.text import one_line
 from lookalike.types import EncoderSpec, Vectors, VolumeRecipe
 
 if TYPE_CHECKING:
@@ -41,16 +39,6 @@ if TYPE_CHECKING:
 
 _Turned = TypeVar("_Turned")
 
-SOURCES: Final = "sources"
-INBOX: Final = "inbox"
-"""What was received and waits to be indexed (``receiving.folder``), in a gallery's folder."""
-EXPORTS: Final = "exports"
-"""Cohorts that were exported over HTTP and wait to be fetched, in a gallery's folder."""
-_OWN: Final = ("indexes", "adapters", "maps", INBOX, EXPORTS, STORE_FILE, *LOCKS)
-OUTSIDE: Final = "outside"
-"""The reason why a file that a gallery names is not opened."""
-_OF_A_PACS: Final = ("inbox:", "pacs:")  # as the sources name what they bring
-_OF_A_BUCKET: Final = "s3://"
 _PATIENCE: Final = 2.0  # seconds that a writer waits for another one
 _AWAY: Final = 15.0  # seconds after which an engine that gave no answer is asked again, where another index may answer
 _FILLING: Final = 3600.0  # seconds for which a search waits until another process has filled the engine
@@ -76,8 +64,9 @@ class Gallery:
         self.folder, self._volumes = folder, volumes
         if engine not in (None, EMBEDDED):
             engine_address(str(engine))
-        check_shape(folder, SOURCES, *_OWN)
+        check_shape(folder, SOURCES, *OWN)
         self.store = Store(folder, linked=linked, within=within)
+        self.places = GalleryPlaces(folder, self.store.id)
         if within is None and self.store.identity.owned and not self.store.database.is_shared:
             self.store.keep_columns(ColumnFile(folder / "indexes", self.store))
         self._counted: tuple[int, bool] | None = None
@@ -129,64 +118,6 @@ class Gallery:
     def locks(self) -> Locks:
         """By which those who write to it take turns."""
         return self.store.database.locks
-
-    def may_open(self, path: str | os.PathLike[str]) -> bool:
-        """Whether a path that the gallery names may be opened, shown, served or checked for."""
-        return self._allowed(path) is not None
-
-    def place_of(self, path: str | os.PathLike[str]) -> Path:
-        """The real path of a file or folder that the gallery names, to be opened instead of it: links are followed now
-        and not again. Raises NotFoundError unless it is among the files that the gallery keeps itself, or in a folder
-        that its user allowed (``ownership.add_roots``), whatever else may be there.
-        """
-        if (found := self._allowed(path)) is None:
-            if os.fspath(path).startswith(_OF_A_PACS):
-                raise NotFoundError("what was pulled or received is in its PACS and no file here", "elsewhere")
-            if os.fspath(path).startswith(_OF_A_BUCKET):
-                raise NotFoundError("what came from an object store is there and no file here", "elsewhere")
-            raise NotFoundError(
-                f"{one_line(os.fspath(path))} is outside of the folders that you allow this gallery; if you trust "
-                "where it comes from: lookalike gallery adopt G --root FOLDER",
-                OUTSIDE,
-            )
-        return found
-
-    def is_there(self, source: str) -> bool:
-        """Whether something that the gallery may open is at a record's place; true for what is no path."""
-        from lookalike.sources.stored_items import is_there
-
-        if not os.path.isabs(source):  # noqa: PTH117 - any text
-            return True
-        place = self._allowed(source)
-        return place is not None and is_there(str(place))
-
-    def kept_file(self, path: str | os.PathLike[str]) -> Path | None:
-        """The real path of a file that the gallery keeps itself, in ``sources/``; None for any other."""
-        real = _real(path)
-        kept = Path(os.path.realpath(self.folder)) / SOURCES
-        return real if real is not None and real != kept and real.is_relative_to(kept) else None
-
-    def _allowed(self, path: str | os.PathLike[str]) -> Path | None:
-        if (kept := self.kept_file(path)) is not None:
-            return kept
-        real = _real(path)
-        if real is None or self.owns(real) or not ownership_of(self.store.id).allows(real):
-            return None
-        return real
-
-    def allow(self, paths: Iterable[str | os.PathLike[str]]) -> None:
-        """Let files and folders be opened that the gallery names, from now on. Raises GalleryError."""
-        kept = Path(os.path.realpath(self.folder)) / SOURCES
-        add_roots(self.store.id, [path for path in paths if not Path(os.path.realpath(path)).is_relative_to(kept)])
-
-    @property
-    def buckets(self) -> tuple[str, ...]:
-        """The URIs of the object stores that may be read, where the gallery names what lies there."""
-        return ownership_of(self.store.id).buckets
-
-    def allow_buckets(self, uris: Iterable[str]) -> None:
-        """Let what lies in object stores be read that the gallery names, from now on. Raises GalleryError."""
-        add_buckets(self.store.id, uris)
 
     def close(self) -> None:
         """Stop the decoding processes and close the database."""
@@ -465,15 +396,6 @@ class Gallery:
         """Leave nothing in the folder of the indexes but indexes of what is stored now. Raises OSError."""
         self._indexes.erase()
 
-    def owns(self, path: Path) -> bool:
-        """Whether a file is the gallery's own: a gallery may lie among the images that it indexes."""
-        names = [
-            path.relative_to(folder).parts[0]
-            for folder in (self.folder, Path(os.path.realpath(self.folder)))
-            if path != folder and path.is_relative_to(folder)
-        ]
-        return any(name in _OWN or name.startswith(FILE) for name in names)
-
     @contextmanager
     def writing(self, patience: float | None = None) -> Iterator[Turn]:
         """Lock the gallery for one long writer, which gives way to erasures where it can; the lock is released when the
@@ -503,13 +425,3 @@ class Gallery:
                 self._own_turn = True
                 stack.callback(setattr, self, "_own_turn", False)
             yield turn
-
-
-def _real(path: str | os.PathLike[str]) -> Path | None:
-    """An absolute path with its links followed; None for what is no path."""
-    if not os.path.isabs(path):  # noqa: PTH117 - any text
-        return None
-    try:
-        return Path(os.path.realpath(path))
-    except (OSError, ValueError):
-        return None

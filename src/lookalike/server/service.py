@@ -199,7 +199,7 @@ def _served(gallery: Gallery, place: GalleryPlace, settings: ServerSettings, sha
     keys = check_keys(gallery)
     check_closed_to_strangers(settings, keys=bool(keys))
     if gallery.store.writable:
-        gallery.allow([*settings.imports.values(), *place.roots])
+        gallery.places.allow([*settings.imports.values(), *place.roots])
     if shared.audit is not None and settings.writer is None:
         shared.audit.note(AuditEvent("start", "lookalike", "service", gallery=gallery_id(gallery)))
     runner = Runner(gallery, settings.workers)

@@ -76,8 +76,10 @@ _Numbered: TypeAlias = tuple[int, NDArray[np.uint8]]
 def _pictures(gallery: Gallery, records: Sequence[Record]) -> Iterator[_Numbered]:
     """The pictures among the records, with their numbers: many files in one pass."""
     numbers = {record.id: i for i, record in enumerate(records) if record.depth == 1}
-    places = {record.source: None for record in records if record.id in numbers and gallery.may_open(record.source)}
-    for event in gallery.readers.read(gallery.place_of(source) for source in tracked([*places])):
+    places = {
+        record.source: None for record in records if record.id in numbers and gallery.places.may_open(record.source)
+    }
+    for event in gallery.readers.read(gallery.places.place_of(source) for source in tracked([*places])):
         if isinstance(event, Frame):
             number = numbers.pop(record_id(event.sha256, event.frame), None)  # of several copies the first one counts
             if number is not None:

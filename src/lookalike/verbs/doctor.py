@@ -243,7 +243,7 @@ def _ownership(gallery: Gallery) -> Check:
 def _sources(gallery: Gallery) -> Check:
     """Files that are gone: records stay findable without them."""
     sources = all_sources(gallery.store)
-    outside = [source for source in sources if os.path.isabs(source) and not gallery.may_open(source)]  # noqa: PTH117
+    outside = [source for source in sources if os.path.isabs(source) and not gallery.places.may_open(source)]  # noqa: PTH117
     if outside:
         return Check(
             "sources",
@@ -251,7 +251,7 @@ def _sources(gallery: Gallery) -> Check:
             f"{len(outside)} of {len(sources)} are outside of the folders that you allow, so they are not opened "
             f"({one_line(outside[0])}); if they are yours: lookalike gallery adopt G --root FOLDER",
         )
-    gone = [source for source in sources if not gallery.is_there(source)]
+    gone = [source for source in sources if not gallery.places.is_there(source)]
     if not gone:
         return Check("sources", "ok", f"{len(sources)} files and series are where they were read")
     more = f" and {len(gone) - _NAMED} more" if len(gone) > _NAMED else ""

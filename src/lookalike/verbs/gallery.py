@@ -250,7 +250,7 @@ def relocate(gallery: Gallery, old: str | os.PathLike[str], new: str | os.PathLi
         moved, left = move_sources(gallery.store, before, lambda source: _new_place(source, before, after))
     if not moved and not left:
         raise UsageError(f"no record is from {before}; lookalike doctor --gallery G names sources that are missing")
-    gallery.allow([after])
+    gallery.places.allow([after])
     return RelocateResult(moved, len(left), tuple(map(NamedSource, left[:_NAMED])))
 
 
@@ -331,7 +331,7 @@ def adopt(
             0 if done is None else done.keys,
             opened.store.identity.names_patients,
             "" if done is None else done.engine,
-            opened.buckets,
+            opened.places.buckets,
         )
 
 
@@ -339,7 +339,7 @@ def source_folders(gallery: Gallery) -> tuple[SourceFolder, ...]:
     """The folders of this machine that records come from, by name."""
     found: dict[str, list[bool]] = {}
     for source in filter(os.path.isabs, all_sources(gallery.store)):
-        found.setdefault(os.path.dirname(source), []).append(gallery.may_open(source))  # noqa: PTH120
+        found.setdefault(os.path.dirname(source), []).append(gallery.places.may_open(source))  # noqa: PTH120
     return tuple(SourceFolder(folder, len(each), sum(each)) for folder, each in sorted(found.items()))
 
 

@@ -131,7 +131,7 @@ def index(
     given = [_named(source_of(source), gallery, reports) for source in sources]
     given += [] if vectors is None else [vectors_in(vectors)]
     check_ids(given)
-    listing = list_items(given, gallery.owns)
+    listing = list_items(given, gallery.places.owns)
     table = _table(labels, label_columns, patient_column, report_columns)
     words = RunReports(gallery, listing, reports, report_columns, sentences)
     if is_erasing(gallery):
@@ -139,8 +139,8 @@ def index(
     told = [note for source in given if (note := check_vectors(source, gallery.spec))]
     tuned = encoders.tuned_elsewhere(gallery.spec.name, gallery.store.id)
     with gallery.writing() as turn:
-        gallery.allow(_local_roots(given, listing))
-        gallery.allow_buckets(source.uri for source in given if is_bucket_uri(source.uri))
+        gallery.places.allow(_local_roots(given, listing))
+        gallery.places.allow_buckets(source.uri for source in given if is_bucket_uri(source.uri))
         if patches:
             _keep_patches(gallery)
         run = IndexRun(gallery, ItemLabels(table, listing), words, overwrite_labels, apart=[*listing.apart])

@@ -247,7 +247,7 @@ class _Pull:
         gone: GoneRecords,
         progress: Progress | None,
     ) -> None:
-        stored = StoredItems(self.gallery.store, self.gallery.is_there, with_patches=kept(self.gallery.store))
+        stored = StoredItems(self.gallery.store, self.gallery.places.is_there, with_patches=kept(self.gallery.store))
         new: list[Item] = []
         for study, listed in zip(studies, source.series_of(studies), strict=True):
             gone.look(study, listed)

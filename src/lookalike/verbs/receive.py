@@ -224,7 +224,7 @@ class _Run:
 
     def forget_removed(self) -> None:
         """Forget what was indexed and is no longer in the gallery: it may come again."""
-        items = StoredItems(self.gallery.store, self.gallery.is_there, with_patches=False)
+        items = StoredItems(self.gallery.store, self.gallery.places.is_there, with_patches=False)
         self.known.forget(item for item in self.known.items() if not items.item(Item(item)))
 
     def _without_known(self, series: WaitingSeries) -> WaitingSeries | None:

@@ -117,7 +117,7 @@ def allowed_query(gallery: Gallery, query: str) -> str:
     and is not to try out what lies on this machine. Raises NotFoundError.
     """
     path, frame = path_and_frame(query)
-    place = gallery.place_of(path)
+    place = gallery.places.place_of(path)
     return f"{place}#{frame}" if frame else str(place)
 
 

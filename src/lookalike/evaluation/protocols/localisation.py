@@ -182,8 +182,8 @@ def _measured(
 
 def _mask_of(gallery: Gallery, record: Record) -> Path | None:
     """The mask beside a volume, if the gallery may open both."""
-    mask = mask_beside(Path(record.source)) if gallery.may_open(record.source) else None
-    return gallery.place_of(mask) if mask is not None and gallery.may_open(mask) else None
+    mask = mask_beside(Path(record.source)) if gallery.places.may_open(record.source) else None
+    return gallery.places.place_of(mask) if mask is not None and gallery.places.may_open(mask) else None
 
 
 def _volumes(gallery: Gallery, where: str | Filter | None, space: str) -> tuple[list[_Volume], int]:

@@ -183,8 +183,8 @@ class _Merge:
         before = {record.id for record in store.records().values()}
         total, done = sum(len(each.found.items) for each in self.merged), 0
         for each in self.merged:
-            self.target.allow(ownership_of(each.gallery.store.id).roots)
-            self.target.allow_buckets(each.gallery.buckets)
+            self.target.places.allow(ownership_of(each.gallery.store.id).roots)
+            self.target.places.allow_buckets(each.gallery.places.buckets)
             self.refused |= self._read(each, stores, _after(progress, done, total))
             done += len(each.found.items)
             self._bring_said(each)
