@@ -16,9 +16,10 @@ import lookalike
 from lookalike import cli
 from lookalike.cli import pull, receive
 from lookalike.configuration.file import ConfigFile, read_config_file
+from lookalike.configuration.printed import settings_table
 from lookalike.configuration.resolve import fill_environment, heed_config, resolve, setting_value
 from lookalike.configuration.setting import GalleryPlace, Setting, as_text, read_text, read_value
-from lookalike.configuration.table import SETTINGS, settings_table
+from lookalike.configuration.table import SETTINGS
 from lookalike.errors import UsageError
 from lookalike.server.configured import configure, server_settings
 from lookalike.server.settings import ServerSettings

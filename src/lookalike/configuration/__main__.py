@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from lookalike.configuration.table import settings_table
+from lookalike.configuration.printed import settings_table
 
 print("\n".join(settings_table()))
