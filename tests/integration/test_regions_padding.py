@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 import lookalike
 from lookalike.errors import UnseenRegionError
 from lookalike.gallery import Gallery
-from lookalike.types import Box, Hit
+from lookalike.hits import Hit
+from lookalike.types import Box
 from planted import scene
 
 ROWS, COLUMNS, PICTURES = 240, 80, 6  # a third as wide as high: two thirds of the network's input are padding

@@ -20,9 +20,10 @@ from filled import unit
 from lookalike.days import before_of
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery, open_gallery
+from lookalike.hits import Hit
 from lookalike.store import Batch, NewRecord, record_id
 from lookalike.store.series_in_time import standings
-from lookalike.types import DicomIdentity, FileIdentity, Hit
+from lookalike.types import DicomIdentity, FileIdentity
 from lookalike.verbs.records import browse, record_info, remove
 from lookalike.verbs.timeline import timeline
 

@@ -15,9 +15,9 @@ from lookalike.asking.rank_studies import rank_studies
 from lookalike.asking.rank_volumes import rank_volumes
 from lookalike.asking.ranked import Ranked, Ranker
 from lookalike.gallery import Gallery
+from lookalike.hits import Placed
 from lookalike.ranking import FUSED_DEPTH, reciprocal_rank_fusion
 from lookalike.store.series_in_time import Unit, standings
-from lookalike.types import Placed
 
 
 def answers(

@@ -19,10 +19,11 @@ from lookalike.asking.region import RegionPatches, places_in
 from lookalike.asking.solid import solid_place
 from lookalike.encoders.preprocessing.grid import Cells, cells_in_picture, grid_of, over_picture
 from lookalike.gallery import Gallery
+from lookalike.hits import Match, Region
 from lookalike.ranking import best_pairs, contributing_rows
 from lookalike.store import BASE
 from lookalike.store.packed import unpacked
-from lookalike.types import Box, Match, PatchMap, Region
+from lookalike.types import Box, PatchMap
 
 PAIRS: Final = 5
 _APART: Final = 20  # pairs lie at least this part of their volumes apart

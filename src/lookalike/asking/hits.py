@@ -10,8 +10,8 @@ from lookalike.asking.links import links_of
 from lookalike.asking.query import Query
 from lookalike.asking.ranked import Ranked
 from lookalike.gallery import Gallery
+from lookalike.hits import Hit, StudyHits
 from lookalike.store.series_in_time import Standing, Unit, first_days, members, standings
-from lookalike.types import Hit, StudyHits
 
 
 def hits_of(

@@ -13,8 +13,9 @@ from lookalike.asking.region import RegionPatches, places_in
 from lookalike.asking.solid import solid_place
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
+from lookalike.hits import Match, Region
 from lookalike.store.patches import read_patches
-from lookalike.types import Match, Record, Region
+from lookalike.types import Record
 
 SLICES: Final = 5  # best slices of a volume that a hit names
 

@@ -13,8 +13,8 @@ from lookalike.asking.query import Query
 from lookalike.asking.ranked import Ranked
 from lookalike.asking.studies import Studies, every_study
 from lookalike.gallery import Gallery
+from lookalike.hits import StudyMatch
 from lookalike.ranking import study_scores
-from lookalike.types import StudyMatch
 
 
 def rank_studies(gallery: Gallery, query: Query, who: Candidates, k: int) -> list[Ranked]:

@@ -19,9 +19,10 @@ from lookalike.asking.query import Query
 from lookalike.asking.ranked import Ranked, check_removed, records_there
 from lookalike.errors import UsageError
 from lookalike.gallery import Gallery
+from lookalike.hits import Match, WeighedSlice
 from lookalike.indexes import FilteringIndex
 from lookalike.slices import pool, slice_weights
-from lookalike.types import Keys, Match, Scores, Vectors, WeighedSlice
+from lookalike.types import Keys, Scores, Vectors
 
 RANKS: Final = ("auto", "pool", "pool:median", "pool:max", "count", "max", "sum", "maxsim")
 """pool: one vector a volume; in a space whose adapter weighs the slices, by its attention. count, max, sum: over the

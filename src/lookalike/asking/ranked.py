@@ -9,8 +9,9 @@ from typing import Final, TypeAlias
 from lookalike.asking.candidates import Candidates
 from lookalike.asking.query import Query
 from lookalike.gallery import Gallery
+from lookalike.hits import Match, Placed, Region, StudyMatch
 from lookalike.store.database import damaged
-from lookalike.types import Match, Placed, Record, Region, StudyMatch
+from lookalike.types import Record
 
 _TOGETHER: Final = 64  # records read at once
 

@@ -19,10 +19,11 @@ from lookalike.encoders.preprocessing.grid import (
     to_picture,
 )
 from lookalike.errors import ManifestMismatchError, UsageError
+from lookalike.hits import Region
 from lookalike.ranking import window_scores
 from lookalike.store.packed import unpacked
 from lookalike.store.patches import StoredPatches
-from lookalike.types import Box, PatchMap, Preprocessing, Region
+from lookalike.types import Box, PatchMap, Preprocessing
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,8 +11,9 @@ import numpy as np
 from lookalike.asking.query import Query
 from lookalike.asking.region import RegionPatches, moved_to, scores_in
 from lookalike.errors import UsageError
+from lookalike.hits import Region
 from lookalike.store.patches import StoredPatches
-from lookalike.types import Preprocessing, Region
+from lookalike.types import Preprocessing
 
 MOST_LEVELS: Final = 100  # slices of a box
 

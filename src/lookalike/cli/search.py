@@ -11,7 +11,8 @@ from lookalike.cli.listing import TABLE, listing_option, print_listing
 from lookalike.cli.output import filled_gallery, gallery_option, print_notes, print_table
 
 if TYPE_CHECKING:
-    from lookalike.types import Box, Hit, StudyMatch
+    from lookalike.hits import Hit, StudyMatch
+    from lookalike.types import Box
     from lookalike.verbs.search import SearchResult
 
 

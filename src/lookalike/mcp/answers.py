@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from lookalike.types import Hit
+from lookalike.hits import Hit
 from lookalike.verbs.classify import ClassifyResult
 from lookalike.verbs.gallery import GalleryInfo
 from lookalike.verbs.records import Facet, RecordInfo

@@ -15,7 +15,8 @@ from lookalike.text import DISCLAIMER, one_line
 
 if TYPE_CHECKING:
     from lookalike.gallery import Gallery
-    from lookalike.types import Box, Hit
+    from lookalike.hits import Hit
+    from lookalike.types import Box
     from lookalike.verbs.search import SearchResult
 
 MOST_HITS: Final = 96

@@ -21,9 +21,10 @@ from lookalike.asking.query import Query, QueryPicture, of_record, read_query
 from lookalike.errors import UsageError
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
+from lookalike.hits import Hit
 from lookalike.store.reports import report_texts
 from lookalike.text import DISCLAIMER
-from lookalike.types import BASE, Hit
+from lookalike.types import BASE
 from lookalike.verbs.search import search
 
 DRAFT_ENDPOINT: Final = "LOOKALIKE_DRAFT_ENDPOINT"

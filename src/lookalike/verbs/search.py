@@ -40,12 +40,13 @@ from lookalike.days import Before, before_of
 from lookalike.errors import UsageError
 from lookalike.filters import Filter, tree_of
 from lookalike.gallery import Gallery, open_gallery
+from lookalike.hits import Hit, StudyHits
 from lookalike.listed import ListResult
 from lookalike.store import BASE
 from lookalike.store.patches import kept
 from lookalike.store.series_in_time import Unit
 from lookalike.text import one_line
-from lookalike.types import Box, Hit, StudyHits
+from lookalike.types import Box
 
 MAX_K: Final = 10_000
 

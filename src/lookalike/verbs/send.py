@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 from lookalike.errors import NotFoundError, UsageError
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
+from lookalike.hits import Hit
 from lookalike.pacs_links import destinations
 from lookalike.pictures import Pictures
 from lookalike.readers.source_image import SourceImage
@@ -25,7 +26,6 @@ from lookalike.sending.ways import way_to
 from lookalike.sources.s3.address import is_bucket_uri
 from lookalike.store import BASE
 from lookalike.store.identities import dicom_identities, dicom_identity
-from lookalike.types import Hit
 from lookalike.verbs.explain import explain
 from lookalike.verbs.search import SearchResult, search
 

@@ -10,10 +10,11 @@ from lookalike.asking.links import links_of
 from lookalike.errors import ForbiddenError
 from lookalike.filters import Filter
 from lookalike.gallery import Gallery
+from lookalike.hits import Hit
 from lookalike.pacs_links import PacsAddresses, link_beside, links, pacs_addresses
 from lookalike.store import BASE
 from lookalike.store.identities import dicom_identities, record_of_uid
-from lookalike.types import Attribute, DicomIdentity, Hit
+from lookalike.types import Attribute, DicomIdentity
 from lookalike.verbs.search import search
 
 _NOT_TOLD: Final = (
