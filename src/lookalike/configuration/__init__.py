@@ -2,7 +2,7 @@
 
 A setting is one row of ``table.SETTINGS``, and is added there. From the row it has
 
-- its option of ``lookalike serve`` (``flag``), which needs a row in ``tests/unit/options.py``;
+- its option of ``lookalike serve`` (``flag``), which needs a row in ``tests/unit/options/``;
 - its variable (``variable``) and its key in the file (``key``: ``table.name``), read by ``resolve`` and nowhere else;
 - its line in ``lookalike config check`` and ``config show``, and in docs/configuration.md, which
   ``python -m lookalike.configuration`` prints (a test compares).
