@@ -43,7 +43,7 @@ def run(_data: Path | None) -> list[Figure]:
         try:
             return _measured(own, engine)
         finally:
-            engine.name_engine("embedded")
+            engine.engine.name("embedded")
 
 
 def _measured(own: Gallery, engine: Gallery) -> list[Figure]:

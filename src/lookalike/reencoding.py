@@ -114,13 +114,13 @@ class Reencoding:
         """Give the vectors beside to the gallery's index engine, or bring them in step there, so that it answers as
         soon as they do. Raises EngineError, unless the gallery's own index may answer in its place.
         """
-        spaces, dim = self.gallery.engine_spaces, int(self.target.encoder["dim"])
+        spaces, dim = self.gallery.engine.spaces, int(self.target.encoder["dim"])
         if spaces is None:
             return
         try:
             spaces.prepare(self.target.identity, dim, lambda: between_erasures(self.gallery.locks))
         except EngineError as error:
-            self.gallery.leave_engine(error)
+            self.gallery.engine.leave(error)
 
     def encode_pending(self) -> None:
         """Encode every record that the encoder beside has not tried."""

@@ -130,5 +130,5 @@ def killed_in_turn(server: Milvus, parts: list[str], tmp_path: Path) -> int:
         print(f"meanwhile, {failures[0]} not; back by itself after {', '.join(f'{each:.1f}' for each in away)} s")
         assert (lost, doubled, wrong) == (0, 0, 0)
         assert all(processes for _, processes in killed)
-        gallery.name_engine("embedded")
+        gallery.engine.name("embedded")
     return failures[0]

@@ -111,7 +111,7 @@ def make_pair(milvus_server: Milvus, tmp_path: Path) -> Iterator[Make]:
 
     yield make
     for each in opened:
-        each.name_engine("embedded")  # which takes its collections out of the engine
+        each.engine.name("embedded")  # which takes its collections out of the engine
         each.close()
 
 
@@ -190,12 +190,12 @@ def test_an_adapted_space_is_a_collection_of_its_own_and_the_erased_are_in_none(
     held = [pair.engine.index(space) for space in ("base", "seen")]
     gone = pair.engine.store.keys_of_patient(patient)
     assert [len(each.few(Compare("patient", "=", patient), 100)) for each in held] == [len(gone)] * 2
-    assert pair.engine.count_in_engine(pair.ids[40:41]) == 2
+    assert pair.engine.engine.count(pair.ids[40:41]) == 2
     proofs = [erase_patient(each, patient=each.store.record(pair.ids[40]).patient) for each in pair.both]
     assert all(proof.erased and proof.clean for proof in proofs)
     assert [(proof.engine, proof.left_in_engine, proof.beyond[:26]) for proof in proofs] == [
         ("", None, ""),
-        (pair.engine.engine, 0, "the files of the index eng"),
+        (pair.engine.engine.address, 0, "the files of the index eng"),
     ]
     for each in held:
         assert each.count() == len(pair.own.index())
@@ -233,10 +233,10 @@ def test_an_engine_that_is_away_is_said_and_replaced_only_if_told(
             dead.search(np.ones((1, 384), np.float32), 16_385)
         own = gallery.index()
         monkeypatch.setattr(gallery, "index", lambda *_: own if gallery.engine_away else dead)
-        gallery._away_since = None
+        gallery.engine._away_since = None
         assert told(search(gallery, id=asked)) == told(result)
         monkeypatch.undo()
-        gallery.name_engine("embedded")
+        gallery.engine.name("embedded")
         assert search(gallery, id=asked).note == ""
 
 
@@ -246,12 +246,12 @@ def test_an_engine_is_asked_for_by_the_galleries_owner_alone(tmp_path: Path, mon
         fill(gallery, [np.ones(384), np.arange(384)], ["p", "q"])
     monkeypatch.setenv("LOOKALIKE_CONFIG", str(tmp_path / "somebody else's"))
     with open_gallery(tmp_path / "g") as foreign:
-        assert (foreign.engine, foreign.names_engine, foreign.owned) == ("", AWAY, False)
+        assert (foreign.engine.address, foreign.engine.named, foreign.owned) == ("", AWAY, False)
         assert len(foreign.index()) == 2
         assert any("not asked while the gallery is not yours" in check.detail for check in doctor(foreign).checks)
     assert adopt(tmp_path / "g").engine == AWAY
     with open_gallery(tmp_path / "g") as own:
-        assert (own.engine, own.names_engine, own.owned) == ("", "", True)
+        assert (own.engine.address, own.engine.named, own.owned) == ("", "", True)
 
 
 def test_new_galleries_have_the_configured_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,7 +260,7 @@ def test_new_galleries_have_the_configured_engine(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("LOOKALIKE_ENGINE", AWAY)
     for name, engine in (("before", ""), ("new", AWAY)):
         with open_gallery(tmp_path / name, create=True) as gallery:
-            assert gallery.engine == engine
+            assert gallery.engine.address == engine
     for wrong in ("milvus://me:secret@host:1", "http://host:1", "milvus://host", "milvus://host:0", "milvus://h:1/a b"):
         with pytest.raises(UsageError, match="engine"):
             open_gallery(tmp_path / "wrong", create=True, engine=wrong)

@@ -40,9 +40,9 @@ def gallery(milvus_server: Milvus, sources: Path, tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(filling, "_TOGETHER", 5)
     with filled(tmp_path / "engine", sources) as opened:
         monkeypatch.delenv("LOOKALIKE_ENGINE")
-        assert opened.engine == milvus_server.address
+        assert opened.engine.address == milvus_server.address
         yield opened
-        opened.name_engine("embedded")
+        opened.engine.name("embedded")
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def collections(gallery: Gallery) -> list[str]:
-    spaces = gallery.engine_spaces
+    spaces = gallery.engine.spaces
     assert spaces is not None
     return [each for each in spaces.connection.call("list_collections") if each.startswith(spaces._prefix(""))]
 

@@ -129,7 +129,7 @@ def cluster(milvus_server: Milvus, tmp_path_factory: pytest.TempPathFactory) -> 
             with _proxied(found, base):
                 yield found
         with open_gallery(base / "all") as gallery:
-            gallery.name_engine("embedded")  # which takes its collections out of the engine
+            gallery.engine.name("embedded")  # which takes its collections out of the engine
 
 
 @contextmanager

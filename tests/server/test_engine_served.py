@@ -14,7 +14,7 @@ AWAY = "milvus://127.0.0.1:9"
 
 def named(folder: Path, engine: str) -> None:
     with open_gallery(folder) as gallery:
-        gallery.name_engine(engine)
+        gallery.engine.name(engine)
 
 
 def test_a_service_is_ready_by_itself_once_its_engine_answers(tmp_path: Path) -> None:

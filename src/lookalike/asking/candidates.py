@@ -153,7 +153,7 @@ def without(gallery: Gallery, who: Candidates, records: Sequence[Record]) -> Can
 def _filtered(gallery: Gallery, tree: Filter) -> Filtered:
     """What a filter allows: looked up now, but where an engine is asked, which looks itself."""
     found = Filtered(lambda: gallery.store.keys_where(tree), tree)
-    if not gallery.engine:
+    if not gallery.engine.address:
         _ = found.keys
     return found
 

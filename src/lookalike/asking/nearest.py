@@ -22,7 +22,7 @@ def nearest_open(gallery: Gallery, space: str, queries: Vectors, k: int, who: Ca
         try:
             return index.search(queries, min(k, index.deepest), who.rule)
         except EngineError as error:
-            gallery.leave_engine(error)
+            gallery.engine.leave(error)
             return nearest_open(gallery, space, queries, k, who)
     keys, scores = index.search(queries, min(len(index), k + len(who.closed)), who.among)
     hit = who.open(keys)
@@ -41,6 +41,6 @@ def few_open(gallery: Gallery, space: str, who: Candidates, most: int) -> Keys |
         try:
             return index.few(rule, most)
         except EngineError as error:
-            gallery.leave_engine(error)
+            gallery.engine.leave(error)
     keys = who.filtered.keys
     return keys[who.open(keys)] if len(keys) <= most else None

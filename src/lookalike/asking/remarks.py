@@ -47,7 +47,7 @@ def remarks(
     if query.source is not None and not gallery.store.identity.names_patients:
         yield UNMATCHED
     if gallery.engine_away:
-        yield f"answered from the gallery's own index, since the index engine {gallery.engine} gives no answer"
+        yield f"answered from the gallery's own index, since the index engine {gallery.engine.address} gives no answer"
     if query.patients and trained_on(gallery, query.space, query.patients):
         yield flattered(query.space)
     yield from _doubts(gallery, query.space)

@@ -26,7 +26,7 @@ def remove_derived(gallery: Gallery) -> None:
     _remove_exports(gallery.folder)
     if _is_own(gallery.folder / "indexes"):
         gallery.erase_in_indexes()
-    if gallery.engine:
+    if gallery.engine.address:
         gallery.check_engine()  # which takes what is gone out of it
     had = {f"{row.name}.{row.adapter[:16]}" for row in gallery.store.spaces().values() if row.adapter}
     folder = gallery.folder / "adapters"

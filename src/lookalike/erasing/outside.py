@@ -11,7 +11,7 @@ from lookalike.gallery import Gallery
 
 def beyond(gallery: Gallery) -> str:
     """What keeps removed rows for a while where no client can look or empty it; "" if nothing does."""
-    engine = gallery.names_engine
+    engine = gallery.engine.named
     files = f"the files of the index engine {engine}, until it compacts them and collects its garbage"
     return "; ".join(filter(None, (gallery.store.database.beyond, files if engine else "")))
 
@@ -21,5 +21,5 @@ def left_in_engine(gallery: Gallery, ids: Collection[str]) -> int | None:
     no answer.
     """
     with suppress(EngineError):
-        return gallery.count_in_engine(ids)
+        return gallery.engine.count(ids)
     return None

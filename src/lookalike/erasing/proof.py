@@ -144,7 +144,7 @@ def erase_with_proof(
         removed.erased,
         tuple(_state(entry, named.ids) for entry in backups_of(gallery.store.id)),
         removed.beyond,
-        gallery.names_engine,
+        gallery.engine.named,
         left_in_engine(gallery, named.ids),
         len(ambiguous),
     )

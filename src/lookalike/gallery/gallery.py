@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-import time
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict
 from functools import cached_property, partial
 from pathlib import Path
@@ -15,14 +14,14 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from lookalike import adapters, encoders, indexes
 from lookalike.configuration.resolve import setting_value
-from lookalike.errors import EngineError, GalleryError, ManifestMismatchError, NotFoundError, UsageError
+from lookalike.errors import GalleryError, ManifestMismatchError, NotFoundError, UsageError
 from lookalike.filters import Filter
+from lookalike.gallery.engine import GalleryEngine
 from lookalike.gallery.places import OWN, SOURCES, GalleryPlaces
 from lookalike.gallery.spec import spec_fields, spec_of_stored
 from lookalike.gallery.vectors import GalleryVectors
 from lookalike.indexes.column_file import ColumnFile
 from lookalike.indexes.milvus.address import EMBEDDED, engine_address
-from lookalike.indexes.milvus.connection import EngineConnection
 from lookalike.indexes.milvus.spaces import EngineSpaces
 from lookalike.indexes.spaces import AUTO, SpaceIndexes
 from lookalike.locks import ERASING, Locks, Turn, erasing, filling_engine, writing
@@ -30,7 +29,6 @@ from lookalike.ownership import allow_encoder
 from lookalike.plugins import suggestion
 from lookalike.store import BASE, SpaceRow, Store
 from lookalike.store.database import READ_ONLY, check_shape
-from lookalike.store.facts import ENGINE
 from lookalike.store.second_encoder import count_without_vectors
 from lookalike.types import EncoderSpec, Vectors, VolumeRecipe
 
@@ -40,7 +38,6 @@ if TYPE_CHECKING:
 _Turned = TypeVar("_Turned")
 
 _PATIENCE: Final = 2.0  # seconds that a writer waits for another one
-_AWAY: Final = 15.0  # seconds after which an engine that gave no answer is asked again, where another index may answer
 _FILLING: Final = 3600.0  # seconds for which a search waits until another process has filled the engine
 
 
@@ -67,6 +64,7 @@ class Gallery:
         check_shape(folder, SOURCES, *OWN)
         self.store = Store(folder, linked=linked, within=within)
         self.places = GalleryPlaces(folder, self.store.id)
+        self.engine = GalleryEngine(self.store, self._filling_engine)
         if within is None and self.store.identity.owned and not self.store.database.is_shared:
             self.store.keep_columns(ColumnFile(folder / "indexes", self.store))
         self._counted: tuple[int, bool] | None = None
@@ -77,9 +75,6 @@ class Gallery:
         self._encoder: tuple[Any, encoders.Encoder] | None = None
         self._readers: ReaderPool | None = None
         self._loading = threading.Lock()
-        self._engine: EngineSpaces | None = None
-        self._named: tuple[int, str] | None = None
-        self._away_since: float | None = None
         self._declare_base(encoder, engine, create=create)
         self.index_kind = self.store.fact("index", index)
 
@@ -147,11 +142,11 @@ class Gallery:
             if address != EMBEDDED:
                 engine_address(address)  # raises, before it counts as made
             if self.store.declare_base(spec_fields(spec)):
-                self.name_engine(address)
+                self.engine.name(address)
                 return
             spaces = self.store.spaces(now=True)
         if engine is not None:
-            self.name_engine(engine)
+            self.engine.name(engine)
         stored = str(spaces[BASE].encoder["name"])
         if encoder is not None and encoder != stored and encoders.describe(encoder).name != stored:
             raise UsageError(
@@ -270,65 +265,20 @@ class Gallery:
         return self._counted[1]
 
     @property
-    def engine(self) -> str:
-        """The address of the index engine that answers; "" where the indexes are the gallery's own. A gallery of
-        somebody else's asks no engine: whoever made it could name one of his own.
-        """
-        changes, named = self.store.changes(), self._named
-        if named is None or named[0] != changes:
-            self._named = named = changes, self.store.noted(ENGINE) if self.owned else ""
-        return named[1]
-
-    @property
     def engine_away(self) -> bool:
         """Whether the gallery's own index answered last, in the place of an engine."""
-        return self._away_since is not None
-
-    @property
-    def names_engine(self) -> str:
-        """The address that the gallery names, whether it is asked or not."""
-        return self.store.noted(ENGINE)
+        return self.engine.is_away
 
     def check_engine(self) -> str:
         """Bring every space in the engine in step, and take out what is of none; what it holds, in words.
 
         Raises EngineError, whatever may answer instead; UsageError where there is no engine.
         """
-        address = engine_address(self.engine).text
+        there = self.engine.spaces_or_refused()
         spaces = [name for name in self.store.spaces() if not self.is_of_another_encoder(name)]
-        held = [f"{len(self._from_engine(address, name))} vectors in {name}" for name in spaces]
-        self._spaces_of(address).keep_only(spaces)
-        return f"{address} answers and is in step: {', '.join(held)}"
-
-    def count_in_engine(self, ids: Collection[str]) -> int | None:
-        """How many vectors of some records the engine gives, in whichever space; None where there is no engine.
-
-        Raises EngineError.
-        """
-        return None if (spaces := self.engine_spaces) is None else spaces.count_of(ids)
-
-    @property
-    def engine_spaces(self) -> EngineSpaces | None:
-        """The spaces in the index engine; None where there is none."""
-        return self._spaces_of(self.engine) if self.engine else None
-
-    def leave_engine(self, error: EngineError) -> None:
-        """Let the gallery's own index answer for a while. Raises the error unless the configuration says so."""
-        if not setting_value("engine.fallback"):
-            raise error
-        self._away_since = time.monotonic()
-
-    def name_engine(self, address: str) -> None:
-        """Let another index engine answer from now on, or the gallery's own indexes (``EMBEDDED``).
-
-        Raises UsageError.
-        """
-        named = "" if address == EMBEDDED else engine_address(address).text
-        if self.store.noted(ENGINE) != named:
-            if self.engine:
-                with suppress(EngineError):  # it may be gone
-                    self._spaces_of(self.engine).keep_only(())
-            self.store.note(ENGINE, named)
+        held = [f"{len(self._from_engine(there, name))} vectors in {name}" for name in spaces]
+        there.keep_only(spaces)
+        return f"{there.connection.address.text} answers and is in step: {', '.join(held)}"
 
     def index(self, space: str = BASE) -> indexes.AnyIndex:
         """The index of a space: in the engine, from memory, from its file, or rebuilt from the store.
@@ -347,29 +297,11 @@ class Gallery:
         return self._indexes.held(self.space(space)).base if found is None else found
 
     def _in_engine(self, space: str) -> indexes.FilteringIndex | None:
-        if not (address := self.engine):
-            self._away_since = None
-            return None
-        since = self._away_since
-        if since is not None and time.monotonic() - since < _AWAY and setting_value("engine.fallback"):
-            return None
-        try:
-            found = self._from_engine(address, space)
-        except EngineError as error:
-            self.leave_engine(error)
-            return None
-        self._away_since = None
-        return found
+        return self.engine.index(partial(self._from_engine, space=space))
 
-    def _from_engine(self, address: str, space: str) -> indexes.FilteringIndex:
+    def _from_engine(self, spaces: EngineSpaces, space: str) -> indexes.FilteringIndex:
         project = partial(self.project, space=space)
-        return self._spaces_of(address).index(self.space(space), self.identity, self.spec.dim, project)
-
-    def _spaces_of(self, address: str) -> EngineSpaces:
-        if self._engine is None or self._engine.connection.address.text != address:
-            connection = EngineConnection(engine_address(address))
-            self._engine = EngineSpaces(connection, self.store, self._filling_engine)
-        return self._engine
+        return spaces.index(self.space(space), self.identity, self.spec.dim, project)
 
     @contextmanager
     def _filling_engine(self) -> Iterator[None]:

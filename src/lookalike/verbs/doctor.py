@@ -186,9 +186,9 @@ def _jobs(gallery: Gallery) -> Check:
 
 def _engine(gallery: Gallery) -> Iterator[Check]:
     """Whether the index engine answers, if the gallery has one."""
-    if gallery.engine:
+    if gallery.engine.address:
         yield _try("engine", gallery.check_engine)
-    elif named := gallery.names_engine:
+    elif named := gallery.engine.named:
         told = f"the gallery names {one_line(named)}, which is not asked while the gallery is not yours"
         yield Check("engine", "missing", told)
 

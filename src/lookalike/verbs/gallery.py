@@ -223,7 +223,7 @@ def drop_space(gallery: Gallery, name: str) -> None:
             for file in (gallery.folder / folder).glob(f"{name}.*"):
                 with suppress(OSError):
                     file.unlink()
-    if gallery.engine:
+    if gallery.engine.address:
         with suppress(EngineError):  # doctor and the next erasure take it out
             gallery.check_engine()
 

@@ -289,7 +289,7 @@ def _drop(gallery: Gallery) -> int:
         if beside_encoder(gallery.store) is None:
             raise UsageError("no vectors are kept beside those that answer")
         drop_beside(gallery.store)
-        if (engine := gallery.engine_spaces) is not None:
+        if (engine := gallery.engine.spaces) is not None:
             with suppress(EngineError):  # it may be gone
                 engine.forget_prepared()
         with suppress(LookalikeError):  # the disk may be full, or somebody may still read an earlier state
