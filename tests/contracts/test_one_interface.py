@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 import lookalike
 from lookalike.evaluation.protocols.protocol import PRECISION, options_of, protocol_named
-from lookalike.server.contract import bodies
+from lookalike.server.contract import bodies, job_bodies
 from lookalike.verbs.audit_log import export_audit_log, verify_audit_log
 from lookalike.verbs.backup import list_backups
 from lookalike.verbs.cohorts.cohorts import combine_cohorts, list_cohorts, remove_cohort, save_cohort, show_cohort
@@ -54,22 +54,22 @@ VERBS: Final = (
     Verb("search", lookalike.search, bodies.SearchBody),
     Verb("explain", lookalike.explain, bodies.ExplainBody, command=False),
     Verb("classify", lookalike.classify, bodies.ClassifyBody),
-    Verb("index", lookalike.index, bodies.IndexBody),
+    Verb("index", lookalike.index, job_bodies.IndexBody),
     Verb("pull", lookalike.pull),
-    Verb("adapt", lookalike.adapt, bodies.AdaptBody),
-    Verb("tune", lookalike.tune, bodies.TuneBody),
-    Verb("evaluate", lookalike.evaluate, bodies.EvaluateBody),
+    Verb("adapt", lookalike.adapt, job_bodies.AdaptBody),
+    Verb("tune", lookalike.tune, job_bodies.TuneBody),
+    Verb("evaluate", lookalike.evaluate, job_bodies.EvaluateBody),
     Verb("draft", lookalike.draft),
     Verb("send", lookalike.send, bodies.SendBody),
-    Verb("map", lookalike.map, bodies.MapBody),
-    Verb("audit confounds", lookalike.audit, bodies.AuditBody),
-    Verb("audit duplicates", lookalike.audit_duplicates, bodies.DuplicatesBody),
-    Verb("audit outliers", lookalike.audit_outliers, bodies.OutliersBody),
-    Verb("audit metadata", lookalike.audit_metadata, bodies.MetadataBody),
-    Verb("audit drift", lookalike.audit_drift, bodies.DriftBody),
-    Verb("audit quality", lookalike.audit_quality, bodies.QualityBody),
+    Verb("map", lookalike.map, job_bodies.MapBody),
+    Verb("audit confounds", lookalike.audit, job_bodies.AuditBody),
+    Verb("audit duplicates", lookalike.audit_duplicates, job_bodies.DuplicatesBody),
+    Verb("audit outliers", lookalike.audit_outliers, job_bodies.OutliersBody),
+    Verb("audit metadata", lookalike.audit_metadata, job_bodies.MetadataBody),
+    Verb("audit drift", lookalike.audit_drift, job_bodies.DriftBody),
+    Verb("audit quality", lookalike.audit_quality, job_bodies.QualityBody),
     Verb("gallery info", gallery_info),
-    Verb("gallery migrate", lookalike.migrate, bodies.MigrateBody),
+    Verb("gallery migrate", lookalike.migrate, job_bodies.MigrateBody),
     Verb("receive", lookalike.receive),
     Verb("demo", lookalike.demo),
     Verb("doctor", lookalike.doctor),
@@ -81,7 +81,7 @@ VERBS: Final = (
     Verb("records report", read_report),
     Verb("records study", study_records),
     Verb("records timeline", timeline),
-    Verb("records export", lookalike.export_records, bodies.ExportBody),
+    Verb("records export", lookalike.export_records, job_bodies.ExportBody),
     Verb("records next", lookalike.label_next),
     Verb("records undo", undo_labels, bodies.UndoLabelsBody),
     Verb("records log", label_log),
@@ -118,7 +118,7 @@ VERBS: Final = (
     Verb("gallery list", list_galleries),
     Verb("gallery rename", rename_gallery),
     Verb("gallery copy", copy_gallery),
-    Verb("gallery merge", lookalike.merge, bodies.MergeBody),
+    Verb("gallery merge", lookalike.merge, job_bodies.MergeBody),
     Verb("erase", erase_patient),
     Verb("audit-log verify", verify_audit_log),
     Verb("audit-log export", export_audit_log),

@@ -17,7 +17,7 @@ from lookalike.errors import NotFoundError
 from lookalike.job_queue import WITHIN
 from lookalike.roles import ROLES
 from lookalike.server.callers import Caller
-from lookalike.server.contract.bodies import IndexBody
+from lookalike.server.contract.job_bodies import IndexBody
 from lookalike.server.guard import API
 from lookalike.server.imports import import_folders
 from lookalike.server.problems import Problem

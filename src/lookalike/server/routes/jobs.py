@@ -12,10 +12,11 @@ from lookalike.server.audited_records import note_records
 from lookalike.server.callers import Caller
 from lookalike.server.chooser import chosen_gallery
 from lookalike.server.contract.answers import JobAnswer, JobListing
-from lookalike.server.contract.bodies import (
+from lookalike.server.contract.bodies import Body
+from lookalike.server.contract.completed import completed
+from lookalike.server.contract.job_bodies import (
     AdaptBody,
     AuditBody,
-    Body,
     DriftBody,
     DuplicatesBody,
     EvaluateBody,
@@ -29,7 +30,6 @@ from lookalike.server.contract.bodies import (
     QualityBody,
     TuneBody,
 )
-from lookalike.server.contract.completed import completed
 from lookalike.server.exports import MOST_OF_A_COHORT, check_room, export_file
 from lookalike.server.guard import API
 from lookalike.server.jobs.cohort import MOST_PACKED
