@@ -116,31 +116,31 @@ const SAID: Record<string, readonly (readonly [said: string, piece: string, germ
     [
       "By sex: the spread of micro P@1 is 0.100, by chance 0.000 to 0.200; p 0.200, corrected for the number of fields 0.400: no difference is shown.",
       ": no difference is shown.",
-      "Nach sex: die Spanne von Mikro-P@1 ist 0.100, bei Zufall 0.000 bis 0.200; p 0.200, korrigiert für die Zahl der Felder 0.400: kein Unterschied ist belegt.",
+      "Nach sex: die Spanne von Mikro-P@1 ist 0,100, bei Zufall 0,000 bis 0,200; p 0,200, korrigiert für die Zahl der Felder 0,400: kein Unterschied ist belegt.",
     ],
     [
       "By sex: the spread of micro P@1 is 0.100, by chance 0.000 to 0.020; p 0.001, corrected for the number of fields 0.002: more than chance, lowest for F; so it is among patients of the same labels (p 0.001).",
       ": more than chance, lowest for {low}; {why}.",
-      "mehr als Zufall, am niedrigsten für F; so ist es auch unter Patienten mit denselben Labels (p 0.001).",
+      "mehr als Zufall, am niedrigsten für F; so ist es auch unter Patienten mit denselben Labels (p 0,001).",
     ],
   ],
   "evaluation/paired.py": [
     [
       "Against base: macro P@5 +0.100 (0.010 to 0.200), p 0.010, corrected for 4 depths 0.040: better than chance explains.",
       "'better' if found.value > 0 else 'worse'} than chance explains.",
-      "Gegen base: Makro-P@5 +0.100 (0.010 to 0.200), p 0.010, korrigiert für 4 Tiefen 0.040: besser, als Zufall erklärt.",
+      "Gegen base: Makro-P@5 +0,100 (0,010 bis 0,200), p 0,010, korrigiert für 4 Tiefen 0,040: besser, als Zufall erklärt.",
     ],
   ],
   "evaluation/confound_report.py": [
     [
       "edema is separable by where it was taken: site is north or south in 8 of its 8 records and in 3 of the 32 others. Cramer's V 0.80, where values exchanged between patients give up to 0.30 (p < 0.001). site is a function of the label: the two cannot be told apart. It is told as well by Manufacturer. The vectors tell site with a balanced accuracy of 0.90 (chance 0.50): a score on edema may be a score on that.",
       "{label} is separable by {taken}: ",
-      "edema lässt sich nach dem Ort der Aufnahme trennen: site ist north oder south in 8 seiner 8 Einträge und in 3 der 32 anderen. Cramérs V ist 0.80; zwischen Patienten vertauschte Werte geben bis zu 0.30 (p < 0.001). site folgt aus dem Label",
+      "edema lässt sich nach dem Ort der Aufnahme trennen: site ist north oder south in 8 seiner 8 Einträge und in 3 der 32 anderen. Cramérs V ist 0,80; zwischen Patienten vertauschte Werte geben bis zu 0,30 (p < 0,001). site folgt aus dem Label",
     ],
     [
       "label goes with site: Cramer's V 0.40, where values exchanged between patients give up to 0.30 (p = 0.010).",
       "goes with {audit.field}: ",
-      "label geht mit site einher: Cramérs V ist 0.40",
+      "label geht mit site einher: Cramérs V ist 0,40",
     ],
     [
       "Neighbours follow site rather than label: robustness index 0.40, where values exchanged between patients give 0.50 to 0.60 (p = 0.010; over 80% of the records).",
@@ -168,7 +168,7 @@ const SAID: Record<string, readonly (readonly [said: string, piece: string, germ
     [
       "the filter leaves nothing similar: the best that it leaves has 0.100, without it the best would have 0.900",
       "the filter leaves nothing similar: {left}, without it the best would have ",
-      "der Filter lässt nichts Ähnliches übrig: der beste hat 0.100",
+      "der Filter lässt nichts Ähnliches übrig: der beste hat 0,100",
     ],
     [
       "the space 'findings' was not surely better than base on folds of its own records",
