@@ -102,7 +102,7 @@ def people_from(
 
 
 def grants_from(given: Sequence[str]) -> tuple[ClaimGrant, ...]:
-    """VALUE=ROLE[@GALLERY][:FILTER], ... as grants. Raises UsageError."""
+    """``VALUE=ROLE[@GALLERY][:FILTER]``, ... as grants. Raises UsageError."""
     return tuple(map(_grant, given))
 
 

@@ -28,7 +28,7 @@ _KEPT_ELSEWHERE: Final = "~/.pgpass, PGPASSWORD or LOOKALIKE_STORE_PASSWORD"
 
 @dataclass(frozen=True, slots=True)
 class StorePlace:
-    """gallery: its id. url: of the database, postgresql://[USER@][HOST][:PORT]/DATABASE[?...]."""
+    """gallery: its id. url: of the database, ``postgresql://[USER@][HOST][:PORT]/DATABASE[?...]``."""
 
     gallery: str
     url: str
