@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from browser.conftest import drop
+from browser.conftest import drop, settled
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -191,3 +191,48 @@ def test_a_picture_that_is_not_to_be_had_for_now_comes_later(
     assert len(small) > 2
     assert min(small) > 2  # by the picture itself, and twice after it had failed
     page.unroute_all(behavior="ignoreErrors")
+
+
+@pytest.mark.parametrize(
+    ("view", "opens", "asks", "none"),
+    [
+        ("labels", None, "records?*", "No record here."),
+        ("gallery", None, "records?*", "No record here."),
+        ("gallery", "gallery-page-refused", "refused*", "No file was refused."),
+        ("gallery", "gallery-page-jobs", "jobs*", "No job has run yet."),
+        ("evaluate", None, "jobs*", "Nothing has been evaluated yet."),
+        ("search", "pick-record", "records?*", "No record has that in its file name or labels."),
+    ],
+    ids=["labels", "records", "refused", "jobs", "evaluate", "picker"],
+)
+def test_nothing_is_said_to_be_there_only_once_it_is_known(
+    page_without_errors: MakePage, served: str, view: str, opens: str | None, asks: str, none: str
+) -> None:
+    page = page_without_errors()
+    page.goto(f"{served}#/search")
+    page.get_by_test_id("nothing-asked").wait_for()
+    held: list[Any] = []
+    page.route(f"**/api/v1/{asks}", lambda route: held.append(route))  # noqa: PLW0108 (Playwright marks its handlers)
+    with page.expect_request(f"**/api/v1/{asks}"):
+        page.get_by_test_id(f"nav-{view}").click()
+        if opens:
+            page.get_by_test_id(opens).click()
+    settled(page)
+    assert page.get_by_text(none).count() == 0
+    for route in held:
+        route.fulfill(json={**route.fetch().json(), "items": []})
+    page.get_by_text(none).wait_for()
+
+
+def test_no_label_is_said_to_be_there_only_where_none_is(page_without_errors: MakePage, served: str) -> None:
+    page = page_without_errors()
+    held: list[Any] = []
+    page.route("**/api/v1/facets*", lambda route: held.append(route))  # noqa: PLW0108 (Playwright marks its handlers)
+    with page.expect_request("**/api/v1/facets*"):
+        page.goto(f"{served}#/adapt")
+    page.get_by_test_id("about").filter(has_text="records").wait_for()
+    settled(page)
+    assert page.get_by_text("No record bears a label yet.").count() == 0
+    for route in held:
+        route.continue_()
+    page.get_by_test_id("adapt-view").get_by_text("effusion").first.wait_for()

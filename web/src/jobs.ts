@@ -8,6 +8,8 @@ const EVERY = 1000; // ms
 export const isRunning = (job: Job): boolean => job.state === "queued" || job.state === "running";
 
 export const jobs = signal<Job[]>([]);
+/** Whether the server has told them: until then nobody knows that there are none. */
+export const isTold = signal(false);
 export const running = computed(() => jobs.value.filter(isRunning));
 
 const waiting = new Map<string, (job: Job) => void>();
@@ -29,6 +31,7 @@ export async function loadJobs(): Promise<void> {
   try {
     const found = await Promise.all((await api.jobs()).items.map(whole));
     jobs.value = found;
+    isTold.value = true;
     for (const job of found) {
       if (isRunning(job)) continue;
       const told = waiting.get(job.id);

@@ -117,7 +117,7 @@ function Train() {
             <small />
           </label>
         ))}
-        {labels.length === 0 && (
+        {labels.length === 0 && gallery.value?.labels.length === 0 && (
           <p class="muted">
             {words.noLabels}{" "}
             <button class="plain" onClick={() => go("labels")}>

@@ -1,7 +1,7 @@
 /** How good is it, honestly: patients kept apart, intervals, chance, and the queries that fail. */
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../../api";
-import { ended, jobs, loadJobs } from "../../jobs";
+import { ended, isTold, jobs, loadJobs } from "../../jobs";
 import { clock, messages } from "../../messages";
 import { asking, gallery, mayChange } from "../../state";
 import type { Job } from "../../types";
@@ -53,7 +53,7 @@ export function EvaluateView() {
       )}
       {shown && <Runs shown={shown} reports={reports} title={titleOf} />}
       {report && shown && <ReportView report={report} job={shown.id} />}
-      {evaluations.length === 0 && (
+      {isTold.value && evaluations.length === 0 && (
         <p class="muted">
           {words.nothingYet}
         </p>

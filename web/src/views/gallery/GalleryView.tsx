@@ -1,6 +1,6 @@
 /** The gallery itself: what is in it, what goes in, what was refused, what goes out. */
 import { useEffect, useState } from "preact/hooks";
-import { jobs, loadJobs, running } from "../../jobs";
+import { isTold, jobs, loadJobs, running } from "../../jobs";
 import { messages } from "../../messages";
 import { facets } from "../../search";
 import { gallery, mayChange } from "../../state";
@@ -75,7 +75,7 @@ export function GalleryView() {
               <Brought job={job} />
             </JobCard>
           ))}
-          {jobs.value.length === 0 && <p class="muted">{says.noJob}</p>}
+          {isTold.value && jobs.value.length === 0 && <p class="muted">{says.noJob}</p>}
         </div>
       )}
     </div>

@@ -21,7 +21,7 @@ export function Records() {
   const [find, setFind] = useState("");
   const [order, setOrder] = useState("indexed");
   const [down, setDown] = useState(false);
-  const [records, setRecords] = useState<Stored[]>([]);
+  const [records, setRecords] = useState<Stored[] | null>(null);
   const [cursor, setCursor] = useState<string | null>(null);
   const [leaving, setLeaving] = useState<Stored | null>(null);
   const total = gallery.value?.records;
@@ -38,8 +38,8 @@ export function Records() {
   const more = (): void =>
     void api
       .records(wordsFilter(find.trim()), PAGE, cursor, undefined, by)
-      .then((page) => (setRecords([...records, ...page.items]), setCursor(page.next_cursor)), sayProblem);
-  const ids = records.map((one) => one.id);
+      .then((page) => (setRecords([...(records ?? []), ...page.items]), setCursor(page.next_cursor)), sayProblem);
+  const ids = (records ?? []).map((one) => one.id);
   return (
     <section class="stack" aria-label={messages.value.gallery.pages.records}>
       <div class="row">
@@ -69,13 +69,13 @@ export function Records() {
             </tr>
           </thead>
           <tbody>
-            {records.map((record) => (
+            {records?.map((record) => (
               <Row key={record.id} record={record} ids={ids} onLeave={() => setLeaving(record)} />
             ))}
           </tbody>
         </table>
       </div>
-      {records.length === 0 && <p class="muted">{words.nothing}</p>}
+      {records?.length === 0 && <p class="muted">{words.nothing}</p>}
       {cursor && <button onClick={more}>{words.more}</button>}
       {leaving && <DeleteRecord record={leaving} onClose={() => setLeaving(null)} />}
     </section>

@@ -30,20 +30,20 @@ function grouped(files: readonly { name: string; reason: string; what: string; t
 }
 
 export function Refused() {
-  const [items, setItems] = useState<Refusal[]>([]);
+  const [items, setItems] = useState<Refusal[] | null>(null);
   const [cursor, setCursor] = useState<string | null>(null);
   const words = messages.value.refused;
   const load = (from: string | null): void =>
     void api
       .refused(PAGE, from)
       .then(
-        (page) => (setItems((old) => (from ? [...old, ...page.items] : page.items)), setCursor(page.next_cursor)),
+        (page) => (setItems((old) => (from && old ? [...old, ...page.items] : page.items)), setCursor(page.next_cursor)),
         sayProblem,
       );
   useEffect(() => load(null), [gallery.value?.refused]);
   const groups = grouped([
     ...refusedHere.value,
-    ...items.map(({ source, reason }) => ({
+    ...(items ?? []).map(({ source, reason }) => ({
       name: fileName(source),
       reason,
       what: whatOf(reason),
@@ -52,7 +52,7 @@ export function Refused() {
   ]);
   return (
     <section class="stack" data-testid="refused" aria-label={messages.value.gallery.pages.refused}>
-      {groups.length === 0 && <p class="muted">{words.none}</p>}
+      {items && groups.length === 0 && <p class="muted">{words.none}</p>}
       {groups.map((group) => (
         <OneReason key={`${group.reason} ${group.what}`} group={group} />
       ))}

@@ -55,7 +55,8 @@ export function LabelsView() {
   const [words, setWords] = useState("");
   const [bare, setBare] = useState(false);
   const [ordering, setOrdering] = useState(asIndexed);
-  const [page, setPage] = useState(NOTHING);
+  const [told, setPage] = useState<Page | null>(null);
+  const page = told ?? NOTHING;
   const [busy, setBusy] = useState(false);
   const found = wordsFilter(words.trim());
   const isOrdered = from === "gallery" && ordering.by !== null;
@@ -81,7 +82,7 @@ export function LabelsView() {
     load
       .then(
         (next) => abort.signal.aborted || setPage(next),
-        (error: Error) => abort.signal.aborted || (setPage(NOTHING), sayProblem(error)),
+        (error: Error) => abort.signal.aborted || (setPage(null), sayProblem(error)),
       )
       .finally(() => abort.signal.aborted || setBusy(false));
     return () => abort.abort();
@@ -126,7 +127,7 @@ export function LabelsView() {
         </p>
       )}
       <Tiles records={page.records} />
-      {page.records.length === 0 && !busy && (
+      {told?.records.length === 0 && !busy && (
         <p class="muted">{from === "last hits" ? says.nothingSearched : says.none}</p>
       )}
       {page.cursor && from === "gallery" && !isOrdered && <button onClick={more}>{messages.value.common.showMore}</button>}

@@ -19,7 +19,7 @@ export const wordsFilter = (words: string): string | null =>
 export function RecordPicker({ words, onClose }: { words: string; onClose: () => void }) {
   const says = messages.value.search;
   const [written, setWritten] = useState(words);
-  const [found, setFound] = useState<Stored[]>([]);
+  const [found, setFound] = useState<Stored[] | null>(null);
   const [cursor, setCursor] = useState<string | null>(null);
   useEffect(() => {
     const abort = new AbortController();
@@ -34,7 +34,7 @@ export function RecordPicker({ words, onClose }: { words: string; onClose: () =>
   const more = (): void =>
     void api
       .records(wordsFilter(written.trim()), PAGE, cursor)
-      .then((page) => (setFound([...found, ...page.items]), setCursor(page.next_cursor)), sayProblem);
+      .then((page) => (setFound([...(found ?? []), ...page.items]), setCursor(page.next_cursor)), sayProblem);
   return (
     <Dialog title={says.pickRecord} onClose={onClose} wide testid="picker">
       <input
@@ -46,7 +46,7 @@ export function RecordPicker({ words, onClose }: { words: string; onClose: () =>
         onInput={(event) => setWritten(event.currentTarget.value)}
       />
       <div class="tiles large">
-        {found.map((record) => (
+        {found?.map((record) => (
           <button
             class="tile"
             key={record.id}
@@ -62,7 +62,7 @@ export function RecordPicker({ words, onClose }: { words: string; onClose: () =>
           </button>
         ))}
       </div>
-      {found.length === 0 && <p class="muted">{says.notFound}</p>}
+      {found?.length === 0 && <p class="muted">{says.notFound}</p>}
       <footer>
         {cursor && <button onClick={more}>{messages.value.common.showMore}</button>}
         <button onClick={onClose}>{messages.value.common.close}</button>

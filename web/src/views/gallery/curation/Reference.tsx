@@ -23,11 +23,11 @@ function referenceOf(kind: Kind, value: string): AsReference | null {
 export function Reference({ onChoose }: { onChoose: (reference: AsReference | null) => void }) {
   const words = messages.value.curation;
   const [kind, setKind] = useState<Kind>("label");
-  const [cohorts, setCohorts] = useState<readonly string[]>([]);
+  const [cohorts, setCohorts] = useState<readonly string[] | null>(null);
   const labels = gallery.value?.labels ?? [];
   const offered: Record<Exclude<Kind, "filter">, readonly string[]> = {
     label: labels,
-    cohort: cohorts,
+    cohort: cohorts ?? [],
     gallery: otherGalleries.value.map(({ name }) => name),
   };
   const first = (one: Kind): string =>
@@ -74,7 +74,7 @@ export function Reference({ onChoose }: { onChoose: (reference: AsReference | nu
           ))}
         </select>
       ) : (
-        kind !== "label" && <span class="muted">{kind === "cohort" ? words.noCohort : words.noGallery}</span>
+        kind !== "label" && <span class="muted">{kind === "gallery" ? words.noGallery : cohorts && words.noCohort}</span>
       )}
     </>
   );
