@@ -113,6 +113,23 @@ def open_heat(page: Page, address: str, file: Path) -> None:
     page.get_by_test_id("glow").nth(1).wait_for()
 
 
+def test_the_heat_keeps_to_the_picture_beside_one_of_another_shape(
+    page_without_errors: MakePage, framed_pictures: tuple[str, dict[str, Path]]
+) -> None:
+    address, files = framed_pictures
+    page = page_without_errors()
+    page.goto(address)
+    page.get_by_test_id("nothing-asked").wait_for()
+    drop(page, files["picture"])
+    page.get_by_test_id("why").get_by_test_id("heat").nth(1).wait_for()
+    boxes = {
+        part: [one.bounding_box() for one in page.get_by_test_id("why").locator(f".heat {part}").all()]
+        for part in ("img", "canvas")
+    }
+    assert boxes["img"][0]["height"] != boxes["img"][1]["height"]
+    assert boxes["canvas"] == [pytest.approx(box, abs=1) for box in boxes["img"]]
+
+
 @pytest.mark.parametrize("viewer", ["picture", "Cornerstone3D", "NiiVue"])
 def test_the_heat_keeps_to_the_picture(
     page_without_errors: MakePage, framed_pictures: tuple[str, dict[str, Path]], viewer: str, artefacts: Path
