@@ -136,6 +136,17 @@ def test_panes_can_be_unlinked(page_without_errors: MakePage, served: str, query
     assert np.abs(pixels(page, "query") - before[0]).mean() < 0.5
 
 
+def test_nothing_of_the_page_behind_shows_on_a_phone(
+    page_without_errors: MakePage, served: str, query_file: Path
+) -> None:
+    page = compared(page_without_errors(viewport={"width": 390, "height": 844}), served, query_file)
+    behind = page.evaluate("""() => {
+        const { top } = document.querySelector('.shell > nav').getBoundingClientRect();
+        const above = Array.from({ length: 20 }, (_, at) => document.elementFromPoint(195, top - 1 - at));
+        return above.filter((one) => !one.closest('.compare')).map((one) => one.outerHTML.slice(0, 120)); }""")
+    assert behind == []
+
+
 def test_zoom_heat_and_the_way_back(
     page_without_errors: MakePage, served: str, query_file: Path, artefacts: Path
 ) -> None:

@@ -60,6 +60,10 @@ def test_every_view_in_german(
     assert re.search(r"\d,\d%", page.get_by_test_id("hit-percentile").first.inner_text())
     assert_german(page)
     page.screenshot(path=artefacts / f"german-search-{width}.png")
+    page.get_by_test_id("export").click()
+    longest = page.get_by_test_id("evidence-json")
+    assert longest.evaluate("(button) => button.scrollWidth - button.clientWidth") <= 0  # words stay in their button
+    page.keyboard.press("Escape")
     page.keyboard.press("c")
     page.locator("[data-testid=pane-hit]:not([data-drawn-by=''])").wait_for()
     assert_german(page)
