@@ -65,6 +65,13 @@ def server(folder: Path, keys: dict[str, str], scratch: Path) -> Iterator[Server
 
 
 @pytest.fixture
+def fresh(folder: Path, keys: dict[str, str]) -> Iterator[Server]:
+    """A server that no other test has had draw pictures."""
+    with serving(folder, key=keys["one"]) as running:
+        yield running
+
+
+@pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
     """Without a server: nothing runs the jobs."""
     running = opened(make_gallery(tmp_path))
@@ -76,13 +83,13 @@ def bearer(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
-def test_a_caller_whose_decoding_takes_long_waits_alone(server: Server, keys: dict[str, str]) -> None:
-    mine, theirs = (one["id"] for one in server.get("/records", params={"limit": 2}).json()["items"])
-    assert server.get(f"/records/{mine}/picture").status_code == 200  # its drawing process runs
+def test_a_caller_whose_decoding_takes_long_waits_alone(fresh: Server, keys: dict[str, str]) -> None:
+    mine, theirs = (one["id"] for one in fresh.get("/records", params={"limit": 2}).json()["items"])
+    assert fresh.get(f"/records/{mine}/picture").status_code == 200  # its drawing process runs
     asked, answered = QUEUE_EACH + 8, list[int]()
 
     def picture(size: int) -> None:
-        path = f"http://127.0.0.1:{server.port}{API}/records/{mine}/picture"
+        path = f"http://127.0.0.1:{fresh.port}{API}/records/{mine}/picture"
         answer = httpx.get(path, params={"size": size}, headers=bearer(keys["one"]), timeout=PATIENCE)
         answered.append(answer.status_code)
         if answer.status_code != 200:  # a picture that took too long, where the machine is busy, is given up
@@ -91,20 +98,20 @@ def test_a_caller_whose_decoding_takes_long_waits_alone(server: Server, keys: di
             assert answer.status_code == 422 or int(answer.headers["retry-after"]) > 0
 
     with ThreadPoolExecutor(asked) as threads:
-        with stopped(drawers(server.process)):
+        with stopped(drawers(fresh.process)):
             pending = [threads.submit(picture, 20 + number) for number in range(asked)]
             eventually(lambda: len(answered), lambda count: count >= asked - QUEUE_EACH - 1)
             assert 429 in answered
-            assert server.http.get("/healthz").status_code == 200
-            assert server.http.get("/readyz").status_code == 200
-            assert server.post("/search", {"query": {"ids": [mine]}}).status_code == 200
-            assert server.get(f"/records/{mine}/thumbnail").status_code == 200
-            assert server.http.get("/metrics").status_code == 200
-            assert server.get(f"/records/{theirs}/picture", headers=bearer(keys["two"])).status_code == 200
+            assert fresh.http.get("/healthz").status_code == 200
+            assert fresh.http.get("/readyz").status_code == 200
+            assert fresh.post("/search", {"query": {"ids": [mine]}}).status_code == 200
+            assert fresh.get(f"/records/{mine}/thumbnail").status_code == 200
+            assert fresh.http.get("/metrics").status_code == 200
+            assert fresh.get(f"/records/{theirs}/picture", headers=bearer(keys["two"])).status_code == 200
             assert 200 not in answered, "others waited for these pictures"
         for one in pending:
             one.result()
-    assert server.get(f"/records/{mine}/picture", params={"size": 19}).status_code == 200
+    assert fresh.get(f"/records/{mine}/picture", params={"size": 19}).status_code == 200
 
 
 def test_health_needs_no_thread_and_no_database(folder: Path) -> None:

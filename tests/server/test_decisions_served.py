@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,10 +16,10 @@ from lookalike.verbs.keys import add_key
 from lookalike.verbs.records import browse
 
 
-@pytest.fixture(scope="module")
-def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, list[str]]]:
+@pytest.fixture
+def asked(tmp_path: Path) -> Iterator[tuple[Any, list[str]]]:
     """ask(who, method, path, ...) and the ids of the gallery's records, those of the north first."""
-    folder = make_gallery(tmp_path_factory.mktemp("decisions"))
+    folder = make_gallery(tmp_path)
     with open_gallery(folder) as gallery:
         roles = {"anna": "contributor", "looks": "reader", "admin": "admin"}
         keys = {name: add_key(gallery, name, role=role).key for name, role in roles.items()}  # type: ignore[arg-type]
