@@ -12,7 +12,7 @@ import PIL.Image
 import PIL.ImageOps
 import pytest
 
-from browser.conftest import http, jobs_held, page_is_built, serving, settled
+from browser.conftest import http, jobs_held, page_is_built, serving, settled, soon
 from browser.test_page_access import AXE, RUN
 from lookalike.gallery import open_gallery
 from lookalike.job_queue import end_job
@@ -281,9 +281,13 @@ def test_findings_are_ordered_decided_together_and_undone(
     page.locator("[data-testid=audit-start]:disabled").wait_for()  # there is no other one
     http.post(f"{api}/cohorts", json={"name": "chests", "where": "BodyPart=CHEST"}).raise_for_status()
     look(page, "duplicates")
+    late: list[Route] = []
+    page.route("**/api/v1/cohorts", lambda route: late.append(route), times=1)  # noqa: PLW0108 (Playwright marks its handlers)
     look(page, "outliers")
     page.get_by_test_id("reference-kind").select_option("cohort")
-    page.get_by_test_id("outliers-reference").select_option("chests")
+    assert soon(page, lambda: bool(late))
+    late[0].continue_()
+    page.get_by_test_id("outliers-reference").get_by_text("chests").wait_for(state="attached")
     page.screenshot(path=artefacts / "curation-reference-1440.png")
     with jobs_held(served_curated, tmp_path / "gallery"):
         page.get_by_test_id("audit-start").click()

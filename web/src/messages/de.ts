@@ -138,7 +138,6 @@ export const de: Messages = {
     noLabel: "kein Label",
     none: "keine Angabe",
     others: (count: number): string => `${count.toLocaleString("de")} andere, oder keine Angabe`,
-    count: (count: number): string => count.toLocaleString("de"),
     scale: (low: number, high: number): string => `Von ${low} bis ${high}`,
     find: "In der Legende suchen",
     noSuchValue: "Kein Wert enthält das im Namen.",

@@ -118,7 +118,6 @@ export const en = {
     noLabel: "no label",
     none: "none",
     others: (count: number): string => `${count.toLocaleString("en")} others, or none`,
-    count: (count: number): string => count.toLocaleString("en"),
     scale: (low: number, high: number): string => `From ${low} to ${high}`,
     find: "Find in the legend",
     noSuchValue: "No value has that in its name.",

@@ -3,7 +3,7 @@ import { Trash2 } from "lucide-preact";
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../../api";
 import { ended, jobs, loadJobs } from "../../jobs";
-import { messages } from "../../messages";
+import { messages, whole } from "../../messages";
 import { facets, refresh } from "../../search";
 import { ask, asking, gallery, go } from "../../state";
 import { Dialog } from "../../ui/Dialog";
@@ -112,8 +112,8 @@ function Train() {
               />{" "}
               {value}
             </span>
-            <Bar share={count / most} label={`${value} ${count}`} />
-            <em>{count}</em>
+            <Bar share={count / most} label={`${value} ${whole(count)}`} />
+            <em>{whole(count)}</em>
             <small />
           </label>
         ))}

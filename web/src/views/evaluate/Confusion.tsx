@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import { api } from "../../api";
 import { ended, jobs, running } from "../../jobs";
-import { messages } from "../../messages";
+import { messages, whole } from "../../messages";
 import { mayChange } from "../../state";
 import type { AnsweredQuery, ClassifierReport, Job, Report } from "../../types";
 import { JobCard } from "../../ui/JobCard";
@@ -171,7 +171,7 @@ function Cell({ label, answer, line, column, on, onPress }: CellProps) {
       data-answer={answer}
       onClick={onPress}
     >
-      {count}
+      {whole(count)}
     </button>
   );
 }

@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../../api";
 import { ended } from "../../jobs";
-import { messages } from "../../messages";
+import { messages, whole } from "../../messages";
 import { asking, gallery, mayChange } from "../../state";
 import type { Cohort, CohortShown, Job } from "../../types";
 import { Dialog } from "../../ui/Dialog";
@@ -73,7 +73,7 @@ function OneCohort({ cohort, onChange }: { cohort: Cohort; onChange: () => void 
     onChange();
   };
   const role = gallery.value?.role;
-  const parts = Object.entries(cohort.parts).map(([part, count]) => `${part} ${count}`);
+  const parts = Object.entries(cohort.parts).map(([part, count]) => `${part} ${whole(count)}`);
   return (
     <article class="card box stack" data-testid="cohort" data-name={name} aria-label={name}>
       <div class="spread">

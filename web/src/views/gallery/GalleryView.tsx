@@ -1,7 +1,7 @@
 /** The gallery itself: what is in it, what goes in, what was refused, what goes out. */
 import { useEffect, useState } from "preact/hooks";
 import { isTold, jobs, loadJobs, running } from "../../jobs";
-import { messages } from "../../messages";
+import { messages, whole } from "../../messages";
 import { facets } from "../../search";
 import { gallery, mayChange } from "../../state";
 import { encoderWords } from "../../ui/encoder";
@@ -46,7 +46,7 @@ export function GalleryView() {
               .slice(0, 12)
               .map(({ value, count }) => (
                 <span class="chip" key={value}>
-                  {value} <b class="numbers">{count}</b>
+                  {value} <b class="numbers">{whole(count)}</b>
                 </span>
               ))}
           </div>

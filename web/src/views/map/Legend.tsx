@@ -1,7 +1,7 @@
 /** What the colours mean, with a search where there are many. */
 import { useState } from "preact/hooks";
 import type { Legend as Entry } from "../../map/colours";
-import { messages } from "../../messages";
+import { messages, whole } from "../../messages";
 
 const FEW = 5;
 
@@ -49,7 +49,7 @@ export function Legend({ title, entries, scale }: Props) {
               <circle cx="5" cy="5" r="5" fill={colour} />
             </svg>
             <span title={name}>{name}</span>
-            {count !== null && <b class="push numbers note">{words.count(count)}</b>}
+            {count !== null && <b class="push numbers note">{whole(count)}</b>}
           </li>
         ))}
       </ul>

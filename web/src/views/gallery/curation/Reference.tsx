@@ -32,7 +32,8 @@ export function Reference({ onChoose }: { onChoose: (reference: AsReference | nu
   };
   const first = (one: Kind): string =>
     one === "filter" ? (whereOf(asking.peek().filters, asking.peek().own) ?? "") : (offered[one][0] ?? "");
-  const [value, setValue] = useState(first("label"));
+  const [chosen, setChosen] = useState<string | null>(null);
+  const value = chosen ?? first(kind); // what is offered may come after the kind was chosen
   useEffect(
     () => void api.cohorts().then(({ items }) => setCohorts(items.map(({ name }) => name)), sayProblem),
     [],
@@ -40,7 +41,7 @@ export function Reference({ onChoose }: { onChoose: (reference: AsReference | nu
   useLayoutEffect(() => onChoose(referenceOf(kind, value)), [kind, value]);
   const choose = (one: Kind): void => {
     setKind(one);
-    setValue(first(one));
+    setChosen(null);
   };
   return (
     <>
@@ -60,14 +61,14 @@ export function Reference({ onChoose }: { onChoose: (reference: AsReference | nu
           aria-label={words.referenceFilter}
           placeholder={words.referenceFilter}
           data-testid="reference-filter"
-          onInput={(event) => setValue(event.currentTarget.value)}
+          onInput={(event) => setChosen(event.currentTarget.value)}
         />
       ) : offered[kind].length ? (
         <select
           value={value}
           aria-label={words.referenceOf}
           data-testid="outliers-reference"
-          onChange={(event) => setValue(event.currentTarget.value)}
+          onChange={(event) => setChosen(event.currentTarget.value)}
         >
           {offered[kind].map((one) => (
             <option key={one}>{one}</option>
