@@ -26,7 +26,7 @@ from lookalike.readers import pool as pool_module
 from lookalike.readers import process as process_module
 from lookalike.readers.events import Event, Finished, Frame
 from lookalike.readers.pool import ReaderPool
-from lookalike.readers.process import Process
+from lookalike.readers.process import SLOWED, Deadline, Process
 from lookalike.sources.files import FileSource, walk
 from lookalike.sources.reading import list_items
 from lookalike.types import Preprocessing, Refusal
@@ -375,3 +375,12 @@ def test_a_process_that_nobody_waits_for_ends_by_itself(evil: Path) -> None:
         assert len(every) == 3  # what forks zygotes, a zygote and its child
     psutil.wait_procs(every, timeout=PATIENCE)
     assert not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in every)
+
+
+def test_a_process_may_go_on_while_nobody_waits_for_it() -> None:
+    """Its own limit may have ended it then: that is a time-out, not a crash."""
+    deadline = Deadline(15.0)
+    earliest, latest = deadline.earliest, deadline.latest
+    deadline.prolong(1.0, waited=60.0)
+    assert deadline.earliest - earliest == pytest.approx(1.0)
+    assert deadline.latest - latest == pytest.approx(SLOWED + 60.0)

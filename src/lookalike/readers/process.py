@@ -37,8 +37,10 @@ class Deadline:
         self.latest = now + SLOWED * seconds + reading
 
     def prolong(self, seconds: float, waited: float) -> None:
-        """Allow so many seconds more, after so many by the clock in which the child was not waited for."""
-        self.earliest += seconds + waited
+        """Allow so many seconds more, after so many by the clock in which nobody waited for the child, which
+        may have gone on or not.
+        """
+        self.earliest += seconds
         self.latest += SLOWED * seconds + waited
 
 
