@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import resource
 import shutil
 import tempfile
 from collections import Counter
@@ -141,6 +142,21 @@ def _every_gallery_elsewhere(request: pytest.FixtureRequest) -> None:
     """With ``--on-postgresql`` new galleries keep their records there, those of processes too."""
     if request.config.getoption(ON_POSTGRESQL):
         os.environ["LOOKALIKE_STORE"] = request.getfixturevalue("postgresql_server").url()
+
+
+@pytest.fixture(autouse=True)
+def _process_as_it_was() -> Iterator[None]:
+    """A test leaves its process with the priority, the limits and the folder that it had: all later tests of a worker,
+    and what they start, would have others.
+    """
+    before = _of_process()
+    yield
+    assert _of_process() == before
+
+
+def _of_process() -> tuple[object, ...]:
+    limits = (resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE)
+    return os.getpriority(os.PRIO_PROCESS, 0), Path.cwd(), *map(resource.getrlimit, limits)
 
 
 @pytest.fixture

@@ -318,6 +318,8 @@ def _serve_job(descriptor: int) -> None:
         threading.Thread(target=_end_with_server, args=(told, erased), daemon=True).start()
         os.environ.clear()
         os.environ.update(asked["environment"])
+        with suppress(OSError):
+            os.nice(10)  # searches come first
         try:
             do_job(asked["folder"], asked["identity"], erased)
         except DatabaseGoneError:
@@ -338,8 +340,6 @@ def do_job(folder: str, identity: str, erased: ErasedMeanwhile | None = None) ->
     Raises DatabaseGoneError; one that may be done again is then to be.
     """
     words = (erased or ErasedMeanwhile()).words
-    with suppress(OSError):
-        os.nice(10)  # searches come first
     with open_gallery(folder) as gallery:
         gallery.patience = math.inf
         task, note = task_of(gallery, identity), NotedProgress(gallery, identity)
