@@ -15,6 +15,7 @@ from fuzz.headers import seeds as headers
 from fuzz.opened import opens
 
 _EDGE: Final = "Content-Type: multipart/form-data; boundary=b\n\n"
+_BUSY: Final = (429, 503)  # the machine may be: what decodes has its turn within so many seconds, or not
 WORDS: Final = (
     '--b\r\n --b--\r\n \r\n\r\n boundary= Content-Disposition: form-data; name="file" ;filename= "a.csv" '
     "filename*=UTF-8'' "
@@ -41,7 +42,9 @@ def check(data: bytes) -> None:
     for number in range(told["files"]):
         sent = server.ask(f"GET {API}/uploads/{told['id']}/file?n={number}\n\n".encode())
         assert sent is not None
-        assert sent.content in data, "a file that nobody sent"
+        if sent.status_code not in _BUSY:
+            assert sent.status_code == 200, f"a file that was kept and is not there: {sent.status_code}"
+            assert sent.content in data, "a file that nobody sent"
     server.ask(f"GET {API}/uploads/{told['id']}/picture?size=64\n\n".encode())
 
 
