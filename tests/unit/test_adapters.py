@@ -6,6 +6,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,7 +22,8 @@ from awaited import PATIENCE
 from filled import fill
 from lookalike import adapters, voting
 from lookalike.adapters import Adapter, mlp, published
-from lookalike.adapters.layers import Layer, apply, dense
+from lookalike.adapters.adapter import AdapterNetwork, flaw
+from lookalike.adapters.layers import Layer, Operation, apply, dense
 from lookalike.adapters.samples import patient_folds, samples
 from lookalike.calibration import sigmoid, softmax
 from lookalike.errors import DamagedFileError, MissingExtraError, NotWrittenError, UsageError
@@ -353,6 +355,9 @@ def test_files_of_another_version(linear: Adapter, tmp_path: Path) -> None:
         {"classes": ["a"]},
         {"body": None},
         {"sha256": 3},
+        {"base_weight": []},
+        {"base_weight": None},
+        {"base_weight": float("nan")},
     ],
 )
 def test_a_well_formed_file_that_is_no_adapter(linear: Adapter, tmp_path: Path, change: dict) -> None:
@@ -368,6 +373,36 @@ def test_a_well_formed_file_that_is_no_adapter(linear: Adapter, tmp_path: Path, 
     (tmp_path / f"findings.{sha256[:16]}.safetensors").write_bytes(arrays.read_bytes())
     with pytest.raises(DamagedFileError, match=r"'findings' .*train it again"):
         adapters.load_adapter(tmp_path, "findings", sha256)
+
+
+def _layer(operation: Operation, *shape: int) -> Layer:
+    return Layer(operation, np.ones(shape, np.float32), np.ones(shape, np.float32))
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        (_layer("norm", 999, 1, 1), _layer("norm", 1, 999, 1), _layer("norm", 1, 1, 2)),  # broadcast to 999 x 999 x 2
+        (Layer("dense", np.ones((1, 2**40, 0), np.float32), np.ones((1, 1, 0), np.float32)),),
+        (Layer("dense", np.ones((0, 2, 2**40), np.float32), np.ones((0, 1, 2**40), np.float32)),),
+        (dense(np.ones((3, 2, 2)), np.ones((3, 2))), dense(np.ones((2, 2, 2)), np.ones((2, 2)))),
+        (dense(np.ones((2, 3)), np.ones(3)), Layer("gate")),
+        (Layer("relu", np.ones(2, np.float32)),),
+    ],
+)
+def test_layers_that_do_not_fit_are_known_by_their_shapes(layers: tuple[Layer, ...]) -> None:
+    """A file of somebody else's gallery: a few bytes would become an array that fills the memory."""
+    good = dense(np.ones((2, 2)), np.ones(2))
+    tracemalloc.start()
+    try:
+        for parts in ({"body": layers}, {"head": (good, *layers, good)}, {"direct": layers}, {"attention": layers}):
+            network = AdapterNetwork(
+                **{"body": (), "head": (good,), "direct": (), "reading": "hidden", "base_weight": 0.5, **parts}
+            )
+            assert flaw(network, 2)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_new_adapter_leaves_the_old_one_until_it_is_pruned(linear: Adapter, tmp_path: Path) -> None:

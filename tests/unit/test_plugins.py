@@ -260,7 +260,7 @@ VECTORS = np.eye(4, dtype=np.float32)
     ("trainer", "reason"),
     [
         ("raises", "ZeroDivisionError when it was trained"),
-        ("three_logits", "not a logit for each of 2 classes"),
+        ("three_logits", "not one for each of 2 classes"),
         ("unknown_layer", "its layers are not ones that fit together"),
         ("infinite", "its numbers are not finite"),
         ("unknown_reading", "its reading is 'pickle'"),

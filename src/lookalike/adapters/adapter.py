@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
 import numpy as np
 
 from lookalike.adapters.attention import pooled_volumes
-from lookalike.adapters.layers import Arrays, Layer, apply
+from lookalike.adapters.layers import Arrays, Layer, apply, made_by
 from lookalike.calibration import sigmoid, softmax
 from lookalike.errors import UsageError
 from lookalike.types import Vectors
@@ -73,17 +73,31 @@ def flaw(network: Any, classes: int) -> str:
         return f"what was trained is a {type(network).__name__}, no AdapterNetwork"
     if network.reading not in get_args(Reading):
         return f"its reading is {network.reading!r}, not one of {', '.join(get_args(Reading))}"
+    if not isinstance(network.base_weight, int | float) or not np.isfinite(network.base_weight):
+        return "the weight of its base vector is no number"
     try:
+        given = _made_by(network)
         with np.errstate(all="ignore"):
             logits = _logits(network, nothing := np.zeros((1, network.inputs), np.float32))
             weights = apply(network.attention, nothing[None]) if network.attention else np.zeros((1, 1, 1))
     except (KeyError, ValueError, TypeError, IndexError, AttributeError, AssertionError):
         return "its layers are not ones that fit together"
-    if logits.shape[1:] != (1, classes):
-        return f"it gives an array {logits.shape} for a row, not a logit for each of {classes} classes"
-    if weights.shape[1:] != (1, 1):
-        return f"its attention gives an array {weights.shape} for a slice, not one logit"
+    if given != {classes}:
+        return (
+            f"it gives {' and '.join(map(str, sorted(given)))} logits for a row, not one for each of {classes} classes"
+        )
     return "" if np.isfinite(logits).all() and np.isfinite(weights).all() else "its numbers are not finite"
+
+
+def _made_by(network: AdapterNetwork) -> set[int]:
+    """How many logits its parts give for a row. Raises ValueError: their layers do not fit together."""
+    inputs = network.inputs
+    parts = [made_by(layers, inputs) for layers in ((*network.body, *network.head), network.direct) if layers]
+    if network.attention and made_by(network.attention, inputs)[1] != 1:
+        raise ValueError("attention gives one logit for a slice")
+    if len({members for members, _ in parts} - {1}) > 1:
+        raise ValueError("as many members do not stand on both sides")
+    return {outputs for _, outputs in parts}
 
 
 def transform(adapter: Adapter, vectors: Vectors, slices: Sequence[Vectors] = ()) -> Vectors:

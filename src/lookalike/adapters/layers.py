@@ -37,6 +37,27 @@ def apply(layers: Sequence[Layer], x: Arrays) -> Arrays:
     return x
 
 
+def made_by(layers: Sequence[Layer], features: int) -> tuple[int, int]:
+    """(members, outputs) of what ``apply`` makes of rows of so many features, by the shapes alone: forged layers of a
+    few bytes may be broadcast to any size. Raises ValueError: they are not those of ``Layer``, or do not fit together.
+    """
+    members = 1
+    for layer in layers:
+        arrays = [array.shape for array in (layer.weight, layer.bias) if array is not None]
+        if layer.operation == "dense":
+            (count, inputs, outputs), bias = arrays
+            fits = inputs == features > 0 and outputs > 0 and members in (1, count) and bias == (count, 1, outputs)
+            members, features = count, outputs
+        elif layer.operation == "norm":
+            fits = arrays == [(features,)] * 2
+        else:
+            features, halved = divmod(features, 2) if layer.operation == "gate" else (features, 0)
+            fits = layer.operation in _OPERATIONS and not arrays and not halved
+        if not fits:
+            raise ValueError(f"a layer {str(layer.operation)!r} does not fit")
+    return members, features
+
+
 def _dense(layer: Layer, x: Arrays) -> Arrays:
     assert layer.weight is not None
     assert layer.bias is not None
