@@ -112,7 +112,7 @@ def test_the_examples_are_short_and_each_is_declared() -> None:
 
 def test_a_reader(run: Run) -> None:
     indexed = answer(run, shown("index scans/ --gallery toys"))
-    assert indexed["added"] == 18
+    assert indexed["added"] + indexed["skipped"] == indexed["records"] == 18  # added by whichever test comes first
     assert [one["reason"] for one in indexed["refused"]] == ["damaged-pixels"]
     found = answer(run, "lookalike search scans/p03.pgm --gallery toys -k 3")  # 16 bits, beside those of 8
     assert len(found["hits"]) == 3

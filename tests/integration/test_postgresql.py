@@ -65,7 +65,9 @@ def schema_of(folder: Path) -> str:
 # Made by commands
 
 
-def test_a_gallery_is_made_by_a_command(made: Path, postgresql_server: PostgreSQL) -> None:
+def test_a_gallery_is_made_by_a_command(tmp_path: Path, pictures: Path, postgresql_server: PostgreSQL) -> None:
+    made = tmp_path / "chest"
+    assert run("index", pictures, "--gallery", made, "--store", postgresql_server.url()).exit_code == 0
     assert not list(made.glob("gallery.db*"))
     assert not list(made.glob("*.lock"))
     assert json.loads((made / STORE_FILE).read_text())["store"] == postgresql_server.url()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -63,7 +63,9 @@ def test_what_no_database_can_hold_is_refused(gallery: Gallery) -> None:
 
 
 @pytest.mark.sqlite_file
-def test_a_damaged_row_is_named(gallery: Gallery) -> None:
+def test_a_damaged_row_is_named(make_gallery: Callable[..., Gallery]) -> None:
+    gallery = make_gallery()
+    gallery.store.write(Batch(records=[new(i, vectors=np.eye(3, 384, dtype=np.float32)[i : i + 1]) for i in range(3)]))
     with gallery.store.begin(write=True) as connection:
         connection.exec_driver_sql("UPDATE attributes SET text = CAST(x'ff' AS TEXT) WHERE record = 1")
     with pytest.raises(DamagedFileError), gallery.store.begin() as connection:
