@@ -28,11 +28,9 @@ LOOK = """() => [...document.querySelectorAll("[data-testid=hit]")].map((hit) =>
 
 
 def hits_of(page: Any) -> list[dict[str, Any]]:
-    """What ``LOOK`` says of every hit, once its picture is there."""
-    page.wait_for_function(
-        "() => [...document.querySelectorAll('[data-testid=hit] img')].every((one) => one.naturalWidth > 0)"
-    )
-    found: list[dict[str, Any]] = page.evaluate(LOOK)
+    """What ``LOOK`` says of every hit, at a moment at which all pictures are there: those of another size come anew."""
+    there = "[...document.querySelectorAll('[data-testid=hit] img')].every((one) => one.naturalWidth > 0)"
+    found: list[dict[str, Any]] = page.wait_for_function(f"() => {there} && ({LOOK})()").json_value()
     return found
 
 
