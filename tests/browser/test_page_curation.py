@@ -83,6 +83,7 @@ def look(page: Page, audit: str) -> Locator:
     page.get_by_test_id(f"gallery-page-{audit}").focus()
     page.keyboard.press("Enter")
     page.get_by_test_id(f"curate-{audit}").get_by_test_id("findings-told").wait_for()
+    page.get_by_test_id("audit-start").wait_for()  # before it is known who asks, keys decide nothing
     return page.get_by_test_id("finding")
 
 
