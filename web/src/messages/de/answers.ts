@@ -39,11 +39,11 @@ const SEARCH: Sentences = [
   ],
   [
     /^the filter leaves nothing similar: it leaves none, without it the best would have ([\d.-]+)$/,
-    "der Filter lässt nichts Ähnliches übrig: keinen Eintrag; ohne ihn hätte der beste $1",
+    "der Filter lässt nichts Ähnliches übrig: keinen Eintrag; ohne ihn hätte der beste #1",
   ],
   [
     /^the filter leaves nothing similar: the best that it leaves has ([\d.-]+), without it the best would have ([\d.-]+)$/,
-    "der Filter lässt nichts Ähnliches übrig: der beste hat $1, ohne Filter hätte der beste $2",
+    "der Filter lässt nichts Ähnliches übrig: der beste hat #1, ohne Filter hätte der beste #2",
   ],
   [
     /^the secret key that this gallery's patients are grouped by is not here: whether .* so none was left out; give it: (.+)$/,

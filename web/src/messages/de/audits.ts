@@ -2,7 +2,7 @@
 import type { Messages } from "../en";
 import { ANSWERS } from "./answers";
 import { REPORTS } from "./reports";
-import { germanOf, translated, type Sentences } from "./sentences";
+import { germanOf, numbers, translated, type Sentences } from "./sentences";
 import { COUNTS, STEPS } from "./steps";
 
 const REASONS: Sentences = [
@@ -49,7 +49,7 @@ const NOTES: Sentences = [
   ],
   [
     /^too unlike this gallery: its mean cosine with the (\d+) nearest records is ([\d.-]+), and (\d+) % of the gallery's own records reach ([\d.-]+)$/,
-    "Dieser Galerie zu unähnlich: Der mittlere Kosinus mit den $1 nächsten Einträgen ist $2; $3 % der eigenen Einträge der Galerie erreichen $4",
+    "Dieser Galerie zu unähnlich: Der mittlere Kosinus mit den $1 nächsten Einträgen ist #2; $3 % der eigenen Einträge der Galerie erreichen #4",
   ],
   [/^Research software, not a medical device\.$/, "Forschungssoftware, kein Medizinprodukt."],
   [/^(\d+) records have no picture\.$/, "Einträge ohne Bild: $1."],
@@ -78,9 +78,9 @@ const NOTES: Sentences = [
   [
     /^Known outliers: (\d+) of the compared (?:records|studies), (\d+) not; one of the first lies farther than one of the others in ([\d.]+) of the pairs \(area under the ROC curve; (.+)\)\.$/,
     (outliers, others, auc, interval) =>
-      `Bekannte Ausreißer: ${outliers} der verglichenen, ${others} nicht; in ${auc} der Paare liegt einer der ersten weiter als einer der anderen (Fläche unter der ROC-Kurve; ${interval!
+      `Bekannte Ausreißer: ${outliers} der verglichenen, ${others} nicht; in ${numbers(auc!)} der Paare liegt einer der ersten weiter als einer der anderen (Fläche unter der ROC-Kurve; ${interval!
         .replace("too few patients for an interval", "zu wenige Patienten für ein Intervall")
-        .replace(/^95 % (\S+) to (\S+), patients drawn at random$/, "95 % $1 bis $2, Patienten zufällig gezogen")}).`,
+        .replace(/^95 % (\S+ to \S+), patients drawn at random$/, (_, range: string) => `95 % ${numbers(range)}, Patienten zufällig gezogen`)}).`,
   ],
   [/^not looked for: (.+)$/, "nicht danach gesucht: $1"],
   [

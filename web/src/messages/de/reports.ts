@@ -1,5 +1,5 @@
 /** Deutsch: die Sätze der Berichte von Auswertungen und der Prüfung auf Störgrößen. */
-import { germanOf, type Sentences } from "./sentences";
+import { germanOf, numbers, type Sentences } from "./sentences";
 
 const WHO: Record<string, string> = { patient: "Patient", record: "Eintrag" };
 const NAMED = "benennen Sie sie: lookalike index SOURCES --labels TABLE.csv --patient-column NAME.";
@@ -98,11 +98,11 @@ const ENDS: Sentences = [
   [/^worse than chance explains\.$/, "schlechter, als Zufall erklärt."],
   [
     /^more than chance, lowest for (.+); so it is among patients of the same labels \(p (.+)\)\.$/,
-    "mehr als Zufall, am niedrigsten für $1; so ist es auch unter Patienten mit denselben Labels (p $2).",
+    "mehr als Zufall, am niedrigsten für $1; so ist es auch unter Patienten mit denselben Labels (p #2).",
   ],
   [
     /^more than chance, lowest for (.+); not shown among patients of the same labels \(p (.+)\), which may explain it\.$/,
-    "mehr als Zufall, am niedrigsten für $1; unter Patienten mit denselben Labels nicht belegt (p $2), was es erklären kann.",
+    "mehr als Zufall, am niedrigsten für $1; unter Patienten mit denselben Labels nicht belegt (p #2), was es erklären kann.",
   ],
 ];
 
@@ -125,12 +125,12 @@ const SCORES: Sentences = [
   [/^By (.+): no test, (.+)\.$/, "Nach $1: kein Test, $2."],
   [
     /^By (.+): the spread of micro (\S+) is ([\d.]+), by chance ([\d.]+) to ([\d.]+); p (.+?), corrected for the number of fields ([^:]+):$/,
-    "Nach $1: die Spanne von Mikro-$2 ist $3, bei Zufall $4 bis $5; p $6, korrigiert für die Zahl der Felder $7:",
+    "Nach $1: die Spanne von Mikro-$2 ist #3, bei Zufall #4 bis #5; p #6, korrigiert für die Zahl der Felder #7:",
   ],
   [/^Against (.+): no query could be scored\.$/, "Gegen $1: keine Anfrage konnte bewertet werden."],
   [
     /^Against (.+): macro (\S+) (.+), p (.+?), corrected for (\d+) depths ([^:]+):$/,
-    "Gegen $1: Makro-$2 $3, p $4, korrigiert für $5 Tiefen $6:",
+    "Gegen $1: Makro-$2 #3, p #4, korrigiert für $5 Tiefen #6:",
   ],
   ...ENDS,
 ];
@@ -157,7 +157,7 @@ const CONFOUNDS: Sentences = [
   [/^(.+) goes with (.+):$/, "$1 geht mit $2 einher:"],
   [
     /^Cramer's V ([\d.]+), where values exchanged between patients give up to ([\d.]+) \((.+)\)\.?$/,
-    "Cramérs V ist $1; zwischen Patienten vertauschte Werte geben bis zu $2 ($3).",
+    "Cramérs V ist #1; zwischen Patienten vertauschte Werte geben bis zu #2 (#3).",
   ],
   [
     /^(.+) is a function of the label: the two cannot be told apart\.$/,
@@ -166,12 +166,12 @@ const CONFOUNDS: Sentences = [
   [/^It is told as well by (.+)\.$/, "Dasselbe sagt auch: $1."],
   [
     /^The vectors tell (.+) with a balanced accuracy of ([\d.]+) \(chance ([\d.]+)\): a score on (.+) may be a score on that\.$/,
-    "Die Vektoren sagen $1 mit einer balancierten Genauigkeit von $2 (Zufall $3): ein Wert für $4 kann ein Wert dafür sein.",
+    "Die Vektoren sagen $1 mit einer balancierten Genauigkeit von #2 (Zufall #3): ein Wert für $4 kann ein Wert dafür sein.",
   ],
   [
     /^Neighbours follow (.+) (rather than|too, not only) (.+): robustness index ([\d.]+), where values exchanged between patients give ([\d.]+) to ([\d.]+) \((.+); over (\d+)% of the records\)\.$/,
     (field, says, label, index, low, high, p, share) =>
-      `Nachbarn folgen ${says === "rather than" ? `${field} statt ${label}` : `auch ${field}, nicht nur ${label}`}: Robustheitsindex ${index}; zwischen Patienten vertauschte Werte geben ${low} bis ${high} (${p}; über ${share} % der Einträge).`,
+      `Nachbarn folgen ${says === "rather than" ? `${field} statt ${label}` : `auch ${field}, nicht nur ${label}`}: Robustheitsindex ${numbers(index!)}; zwischen Patienten vertauschte Werte geben ${numbers(`${low} to ${high}`)} (${numbers(p!)}; über ${share} % der Einträge).`,
   ],
 ];
 

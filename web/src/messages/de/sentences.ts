@@ -1,23 +1,23 @@
 /** The server's sentences in German: whole ones, each by a pattern, and what they are joined to. */
 import type { Said } from "../en/audits";
 
-/** What is caught is put in where $1, $2, ... stand, numbers as they are written in German, or is handed over as it was said;
- * null: this one is not known after all. */
+/** What is caught is put in where $1, $2, ... stand, and where #1, #2, ... do as a number; or is handed over; null: this one
+ * is not known after all. */
 export type Sentences = readonly (readonly [RegExp, string | ((...caught: string[]) => string | null)])[];
 
 const JOINS = /[.:;] /g; // after which another sentence may begin; the mark before a space, kept but for ";"
 
-// .1, +0.10, p < 0.001, 0.20 (0.10 to 0.30)
-const NUMBERS = /^(?:p [<=] )?[-+]?\d*\.\d+(?: \([-+]?\d*\.\d+ to [-+]?\d*\.\d+\))?$/;
+/** Numbers as German writes them, in what holds nothing but numbers: a label may be called 1.5. */
+export const numbers = (said: string): string => said.replace(/(\d)\.(\d)/g, "$1,$2").replace(" to ", " bis ");
 
-const written = (caught: string): string =>
-  NUMBERS.test(caught) ? caught.replaceAll(".", ",").replace(" to ", " bis ") : caught;
+const filled = (german: string, caught: readonly string[]): string =>
+  german.replace(/([$#])(\d)/g, (_, mark, at) => (mark === "#" ? numbers(caught[at] ?? "") : (caught[at] ?? "")));
 
 function whole(said: string, sentences: Sentences): string | null {
   for (const [pattern, german] of sentences) {
     const caught = pattern.exec(said);
     if (!caught) continue;
-    const text = typeof german === "string" ? german.replace(/\$(\d)/g, (_, at) => written(caught[at] ?? "")) : german(...caught.slice(1));
+    const text = typeof german === "string" ? filled(german, caught) : german(...caught.slice(1));
     if (text !== null) return text;
   }
   return null;
