@@ -358,6 +358,7 @@ def test_files_of_another_version(linear: Adapter, tmp_path: Path) -> None:
         {"base_weight": []},
         {"base_weight": None},
         {"base_weight": float("nan")},
+        {"base_weight": 1e300},
     ],
 )
 def test_a_well_formed_file_that_is_no_adapter(linear: Adapter, tmp_path: Path, change: dict) -> None:

@@ -73,7 +73,7 @@ def flaw(network: Any, classes: int) -> str:
         return f"what was trained is a {type(network).__name__}, no AdapterNetwork"
     if network.reading not in get_args(Reading):
         return f"its reading is {network.reading!r}, not one of {', '.join(get_args(Reading))}"
-    if not isinstance(network.base_weight, int | float) or not np.isfinite(network.base_weight):
+    if not isinstance(network.base_weight, int | float) or not abs(network.base_weight) <= np.finfo(np.float32).max:
         return "the weight of its base vector is no number"
     try:
         given = _made_by(network)
