@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { expect, it, vi } from "vitest";
 
 vi.stubGlobal("localStorage", { getItem: () => null, setItem: () => undefined });
@@ -12,4 +13,11 @@ it("speaks what was chosen, else the browser's first language that the page has,
   expect(language.value).toBe("de");
   expect(messages.value.frame.records(1)).toBe("1 Eintrag");
   expect(messages.value.frame.records(10_000)).toBe("10.000 Einträge");
+});
+
+it("writes no number in a view with another sign between whole and part than the language's", () => {
+  const files = readdirSync("src", { recursive: true, encoding: "utf8" }).filter((file) => /views\/.*\.tsx?$/.test(file));
+  expect(files.length).toBeGreaterThan(50);
+  expect(files.filter((file) => /toFixed\([1-9]/.test(readFileSync(`src/${file}`, "utf8")))).toEqual([]);
+  expect(messages.value.curation.distance(0.802, 90.9)).toContain("0,802, weiter als 90,9 %");
 });

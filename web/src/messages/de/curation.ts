@@ -1,5 +1,6 @@
 /** Deutsch: was Prüfungen finden, und was darüber entschieden wird. */
 import type { Messages } from "../en";
+import { numbers } from "./sentences";
 
 export const curation: Messages["curation"] = {
   name: {
@@ -57,7 +58,7 @@ export const curation: Messages["curation"] = {
   },
   patient: { same: "von einem Patienten", other: "von verschiedenen Patienten", unknown: "Patient nicht bekannt" },
   distance: (distance, percentile) =>
-    `Abstand ${distance.toFixed(3)}, weiter als ${percentile.toFixed(1)} % der Vergleichseinträge`,
+    `Abstand ${numbers(distance.toFixed(3))}, weiter als ${numbers(percentile.toFixed(1))} % der Vergleichseinträge`,
   lookFor: "Suchen nach",
   everyFault: "jedem Fehler",
   faults: {

@@ -1,6 +1,6 @@
 /** Pairs of records that are copies of one another, beside each other. */
 import { api } from "../../../api";
-import { messages } from "../../../messages";
+import { fixed, messages } from "../../../messages";
 import type { DuplicatePair } from "../../../types";
 import { fileName } from "../../../ui/facts";
 import { Card, type Choice } from "./Card";
@@ -46,7 +46,7 @@ function Pair({ pair }: { pair: DuplicatePair }) {
       more={both.map((one, at) => <Drop key={one.id} id={one.id} name={words.side[at]} />)}
     >
       <p>
-        <b>{words.kinds[pair.kind]}</b> <span class="numbers">{pair.score.toFixed(3)}</span>{" "}
+        <b>{words.kinds[pair.kind]}</b> <span class="numbers">{fixed(pair.score, 3)}</span>{" "}
         <span class="muted">{patient}</span>
       </p>
       <div class="pair">

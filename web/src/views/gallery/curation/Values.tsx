@@ -1,6 +1,6 @@
 /** Recorded values that the neighbours contradict, and values for records that have none: accept or reject each. */
 import { api, paths } from "../../../api";
-import { messages } from "../../../messages";
+import { fixed, messages } from "../../../messages";
 import type { MetadataAudit, SuspectValue } from "../../../types";
 import { fileName } from "../../../ui/facts";
 import { Picture } from "../../../ui/Picture";
@@ -61,7 +61,7 @@ export function Values() {
           <Portrait record={each} />
           <div class="neighbours" aria-label={words.neighbours} role="group">
             {each.neighbours.map((one) => (
-              <span class="thumb" key={one.id} title={`${one.value} ${one.score.toFixed(3)}`}>
+              <span class="thumb" key={one.id} title={`${one.value} ${fixed(one.score, 3)}`}>
                 <Picture path={paths.thumbnail(one.id)} alt={one.value} lazy />
               </span>
             ))}
